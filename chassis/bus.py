@@ -1,0 +1,133 @@
+"""One connection to the broker, kept for ever: it reconnects after a crash, a freeze, a half-open socket or a closed channel.
+
+A broken connection is dropped by its socket, never by waiting for Close-Ok: a half-open peer would never send it.
+Works with threads and with eventlet's, which look the same from here.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import amqp
+from kombu import Connection
+
+from chassis import log, metrics
+from chassis.backoff import waits
+
+HEARTBEAT_SECONDS = 4  # Noticed after two missed: a half-open connection is replaced within 15 s.
+CONNECT_SECONDS = 2
+DRAIN_SECONDS = 1.0
+BROKEN = (OSError, amqp.AMQPError, EOFError)
+
+_log = log.get()
+
+
+def user_of(url: str) -> str:
+    """The broker user in an amqp:// URL: every message says who sends it, and the broker checks."""
+    return unquote(urlsplit(url).username or "guest")
+
+
+def connect(url: str) -> Connection:
+    """A connection that is open, with heartbeats and time-outs on every socket operation."""
+    options = {"read_timeout": 10, "write_timeout": 5, "client_properties": {"product": "emplois"}}
+    connection = Connection(url, heartbeat=HEARTBEAT_SECONDS, connect_timeout=CONNECT_SECONDS, transport_options=options)
+    connection.connect()
+    # py-amqp would look for a « blocked » notice before each publish by reading the socket, which has its reader already.
+    connection.connection.client_properties["capabilities"].pop("connection.blocked", None)
+    return connection
+
+
+def drop(connection: Connection | None) -> None:
+    """Forget a connection at once, without a word to the peer."""
+    if connection is None:
+        return
+    try:
+        connection.collect(socket_timeout=0.5)
+    except Exception as error:  # Whatever a broken socket says while it is closed changes nothing.
+        _log.debug("drop_failed", error=type(error).__name__)
+
+
+class Link:
+    """One connection and the thread that reads it.
+
+    `opened(connection)` sets channels and consumers up on each new connection; `closed()` tells that what was in flight is lost.
+    """
+
+    def __init__(self, name: str, url: str, opened: Callable[[Connection], None], closed: Callable[[], None]) -> None:
+        self.name = name
+        self._url = url
+        self._opened = opened
+        self._closed = closed
+        self._writing = threading.RLock()
+        self._stopping = threading.Event()
+        self.is_up = threading.Event()
+        self._connection: Connection | None = None
+        self._give_up = False
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """One writer at a time; what breaks while writing condemns the connection."""
+        with self._writing:
+            try:
+                yield
+            except BROKEN:
+                self._give_up = True
+                raise
+
+    def run(self) -> None:
+        """Keep the connection until `stop`."""
+        attempts = waits()
+        while not self._stopping.is_set():
+            try:
+                self._open()
+                attempts = waits()
+                self._drain()
+            except Exception as error:  # Nothing that happens to one connection may end the process.
+                if not self._stopping.is_set():
+                    metrics.connections_lost.labels(link=self.name).inc()
+                    _log.warning("broker_connection_lost", link=self.name, error=type(error).__name__)
+            finally:
+                self._lose()
+            self._stopping.wait(next(attempts))
+
+    def stop(self) -> None:
+        """End the reader and drop the connection: what was not acknowledged goes back to its queue."""
+        self._stopping.set()
+        connection = self._connection
+        drop(connection)
+
+    def _open(self) -> None:
+        self._give_up = False
+        self._connection = connect(self._url)
+        with self.writing():
+            self._opened(self._connection)
+        self.is_up.set()
+        _log.info("broker_connected", link=self.name)
+
+    def _drain(self) -> None:
+        assert self._connection is not None
+        checked = time.monotonic()
+        while not self._stopping.is_set() and not self._give_up:
+            with suppress(TimeoutError):  # Nothing came: time to look at the heartbeats.
+                self._connection.drain_events(timeout=DRAIN_SECONDS)
+            if time.monotonic() - checked >= DRAIN_SECONDS:
+                checked = time.monotonic()
+                with self.writing():
+                    self._connection.heartbeat_check()
+
+    def _lose(self) -> None:
+        self.is_up.clear()
+        connection, self._connection = self._connection, None
+        drop(connection)
+        self._closed()
+
+
+def open_channel(connection: Connection, prefetch: int | None = None) -> Any:
+    """A channel of its own."""
+    channel = connection.channel()
+    if prefetch:
+        channel.basic_qos(0, prefetch, False)
+    return channel

@@ -1,0 +1,115 @@
+"""Health of one process: `/livez`, `/readyz`, `/healthz`, `/metrics`, on a port of its own, outside the worker pool.
+
+Liveness says that the process's loop turns, and nothing of broker or database. Readiness and health name each dependency.
+Format of `/healthz`: application/health+json.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from chassis import log
+from chassis.bus import connect, drop, open_channel
+
+ANSWER_IS_FRESH_FOR = 1.0  # Seconds: a probe storm asks the dependencies once.
+HEALTH_TYPE = "application/health+json"
+
+_log = log.get()
+Check = Callable[[], str | None]  # None when well, otherwise what is wrong.
+
+
+class Health:
+    """Named checks, asked at most once a second."""
+
+    def __init__(self, name: str, checks: dict[str, Check]) -> None:
+        self._name = name
+        self._checks = checks
+        self._asking = threading.Lock()
+        self._asked_at = float("-inf")
+        self._found: dict[str, str | None] = {}
+
+    def found(self) -> dict[str, str | None]:
+        """What each check says."""
+        with self._asking:
+            if time.monotonic() - self._asked_at > ANSWER_IS_FRESH_FOR:
+                self._found = {name: _ask(check) for name, check in self._checks.items()}
+                self._asked_at = time.monotonic()
+            return self._found
+
+    def document(self) -> tuple[bool, bytes]:
+        """Whether all is well, and the health document."""
+        found = self.found()
+        well = not any(found.values())
+        document = {
+            "status": "pass" if well else "fail",
+            "serviceId": self._name,
+            "checks": {name: [_entry(problem)] for name, problem in found.items()},
+        }
+        return well, orjson.dumps(document)
+
+    def wsgi(self, environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        """The four paths as a WSGI application."""
+        path = environ.get("PATH_INFO", "")
+        if path == "/livez":
+            status, kind, body = "200 OK", "text/plain", b"ok\n"
+        elif path == "/metrics":
+            status, kind, body = "200 OK", CONTENT_TYPE_LATEST, generate_latest()
+        elif path in ("/readyz", "/healthz"):
+            well, body = self.document()
+            status, kind = "200 OK" if well else "503 Service Unavailable", HEALTH_TYPE
+        else:
+            status, kind, body = "404 Not Found", "text/plain", b"not found\n"
+        start_response(status, [("Content-Type", kind), ("Content-Length", str(len(body))), ("Cache-Control", "no-store")])
+        return [body]
+
+
+def _entry(problem: str | None) -> dict[str, str]:
+    return {"status": "pass"} if problem is None else {"status": "fail", "output": problem}
+
+
+def _ask(check: Check) -> str | None:
+    try:
+        return check()
+    except Exception as error:
+        return type(error).__name__
+
+
+def checks_of(host: Any) -> dict[str, Check]:
+    """What a service depends on: its database, the broker by a fresh connection, and its own consumers there."""
+
+    def database() -> str | None:
+        host.store.ping()
+        return None
+
+    def broker() -> str | None:
+        connection = connect(host.settings.amqp_url)
+        try:
+            channel = open_channel(connection)
+            for queue in host.expected_queues():
+                if channel.queue_declare(queue, passive=True).consumer_count < 1:
+                    return f"nobody consumes {queue}"
+        finally:
+            drop(connection)
+        return None
+
+    return {
+        "database": database,
+        "broker": broker,
+        "listener": lambda: None if host.listener.is_up.is_set() else "not connected",
+        "caller": lambda: None if host.caller.link.is_up.is_set() else "not connected",
+        "driver": lambda: None if host.driver_is_proven else "not proven yet",
+    }
+
+
+def serve_health(host: Any) -> None:
+    """Serve until the process ends; each request in a thread of its own, none of them the workers'."""
+    import eventlet
+    from eventlet import wsgi
+
+    health = Health(host.settings.name, checks_of(host))
+    listening = eventlet.listen((host.settings.health_host, host.settings.health_port), reuse_addr=True)
+    wsgi.server(listening, health.wsgi, log_output=False, keepalive=False, socket_timeout=5, max_size=64)

@@ -1,0 +1,188 @@
+"""What one service's process shares: its connections, its database, its relay, and the messages on their way to a worker.
+
+The reader of the broker never waits for a worker: messages go through a local queue, bounded by the prefetch.
+"""
+
+import queue
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from kombu import Connection
+from nameko.extensions import SharedExtension
+
+from chassis import log, metrics, topology
+from chassis.bus import Link, open_channel
+from chassis.call import Caller
+from chassis.db import Store
+from chassis.health import serve_health
+from chassis.purge import PURGE_SECONDS, purge
+from chassis.relay import Relay
+from chassis.settings import ServiceSettings
+
+CALLS_PREFETCH = 10
+EVENTS_PREFETCH = 5
+LAG_SECONDS = 0.5
+DISPATCH_AGAIN_SECONDS = 2.0
+
+_log = log.get()
+
+
+class Host(SharedExtension):
+    """The shared parts, started with the container and stopped after its last worker."""
+
+    def __init__(self) -> None:
+        self.serving: dict[str, Any] = {}  # Method name -> its entrypoint.
+        self.handling: dict[str, Any] = {}  # `service.handler` -> its entrypoint.
+        self.stopping = threading.Event()
+        self.driver_is_proven = False
+        self._inbound: queue.SimpleQueue = queue.SimpleQueue()
+        self._consumers: list[tuple[Any, str]] = []
+        self._is_ready = False
+
+    def prepare(self) -> None:
+        """Make the shared parts, once, whichever extension asks first."""
+        if self._is_ready:
+            return
+        self._is_ready = True
+        self.settings: ServiceSettings = self.container.config["settings"]
+        settings = self.settings
+        self.store = Store(
+            settings.database_url,
+            settings.name,
+            clock_offset_file=settings.clock_offset_file,
+            pool_size=settings.max_workers + 4,
+        )
+        self.caller = Caller(settings)
+        self.relay = Relay(self.store, settings)
+        self.store.on_announced = self.relay.wake
+        self.listener = Link(f"{settings.name}.listener", settings.amqp_url, self._listen, self._consumers.clear)
+
+    def setup(self) -> None:
+        self.prepare()
+
+    def start(self) -> None:
+        loops: list[Callable[[], None]] = [
+            self.caller.link.run,
+            self.listener.run,
+            self.relay.run,
+            self._dispatch,
+            self._watch_lag,
+            self._purge,
+            lambda: serve_health(self),
+        ]
+        for loop in loops:
+            self.container.spawn_managed_thread(loop, identifier=getattr(loop, "__qualname__", "loop"))
+
+    def quiet(self) -> None:
+        """Take no more messages; what is in hand goes on. Called by each entrypoint's stop."""
+        if self.stopping.is_set():
+            return
+        self.stopping.set()
+        try:
+            with self.listener.writing():
+                for channel, tag in self._consumers:
+                    channel.basic_cancel(tag, nowait=True)
+        except Exception as error:  # A broken connection takes no messages either.
+            _log.info("cancel_failed", error=type(error).__name__)
+        self._inbound.put(None)
+
+    def stop(self) -> None:
+        self.quiet()
+        self.relay.stop()
+        self.listener.stop()
+        self.caller.link.stop()
+        self.store.engine.dispose()
+
+    def again(self, take: Callable[[Any], None], message: Any) -> None:
+        """Hand a message to its entrypoint once more."""
+        self._inbound.put((take, message))
+
+    def expected_queues(self) -> list[str]:
+        """The queues on which this process must be a consumer to be ready."""
+        own = [f"{self.settings.name}.calls"] if self.serving else []
+        return own + list(self.handling)
+
+    def ack(self, message: Any) -> None:
+        """Settle a message on the channel it came by; one of a lost connection is redelivered, and deduplicated."""
+        try:
+            with self.listener.writing():
+                message.channel.basic_ack(message.delivery_tag)
+        except Exception as error:
+            _log.info("ack_lost", error=type(error).__name__)
+
+    def _listen(self, connection: Connection) -> None:
+        if self.stopping.is_set():
+            return
+        channel = open_channel(connection, CALLS_PREFETCH)
+        topology.dead_letters(channel).declare()
+        topology.replies(channel).declare()
+        if self.serving:
+            queue = topology.calls_queue(self.settings.name)(channel)
+            queue.declare()
+            self._consume(channel, queue.name, self._take_call)
+        for handler, entrypoint in self.handling.items():
+            channel = open_channel(connection, EVENTS_PREFETCH)
+            for queue in topology.handler_queues(handler, entrypoint.events):
+                queue(channel).declare()
+            self._consume(channel, handler, entrypoint.take)
+        if self.handling:
+            channel = open_channel(connection, EVENTS_PREFETCH)
+            topology.dead_queue(self.settings.name)(channel).declare()
+            entrypoint = next(iter(self.handling.values()))
+            self._consume(channel, f"{self.settings.name}.dead", entrypoint.take_dead)
+
+    def _consume(self, channel: Any, queue_name: str, take: Callable[[Any], None]) -> None:
+        def received(message: Any) -> None:
+            self._inbound.put((take, message))
+
+        tag = channel.basic_consume(queue_name, callback=received, on_cancel=self._cancelled)
+        self._consumers.append((channel, tag))
+
+    def _cancelled(self, _tag: str) -> None:
+        _log.error("consumer_cancelled_by_broker")
+        raise ConnectionResetError("the broker cancelled a consumer: reconnect and declare again")
+
+    def _take_call(self, message: Any) -> None:
+        name = (message.delivery_info or {}).get("routing_key", "")
+        entrypoint = self.serving.get(name)
+        if entrypoint is None:
+            metrics.calls_served.labels(method="unknown", outcome="unknown").inc()
+            self.ack(message)
+            return
+        entrypoint.take(message)
+
+    def _dispatch(self) -> None:
+        while True:
+            item = self._inbound.get()
+            if item is None:
+                return
+            take, message = item
+            try:
+                take(message)
+            except Exception as error:  # One message may not stop the next; it is neither lost nor forgotten unsettled.
+                _log.error("dispatch_failed", **log.describe(error))
+                again = threading.Timer(DISPATCH_AGAIN_SECONDS, self.again, (take, message))
+                again.daemon = True
+                again.start()
+
+    def _purge(self) -> None:
+        while not self.stopping.wait(PURGE_SECONDS):
+            try:
+                with self.store.transaction() as (session, now):
+                    purge(session, now=now)
+            except Exception as error:  # The next turn may succeed.
+                _log.warning("purge_failed", **log.describe(error))
+
+    def _watch_lag(self) -> None:
+        while not self.stopping.is_set():
+            before = time.monotonic()
+            self.stopping.wait(LAG_SECONDS)
+            metrics.loop_lag_seconds.set(max(0.0, time.monotonic() - before - LAG_SECONDS))
+
+
+class Shares:
+    """Gives an extension the host of its container."""
+
+    host = Host()

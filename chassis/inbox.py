@@ -1,0 +1,181 @@
+"""`@handles(event)`: a handler that hears an event once per message, whatever happens on the way.
+
+Outcomes: done (acknowledged); later (set aside with a time, acknowledged); dead (set aside for an operator, acknowledged);
+database down (kept, not acknowledged, tried again with a growing wait). None of them stops the queue.
+"""
+
+import time
+from functools import partial
+from typing import Any
+from uuid import uuid4
+
+from marshmallow import ValidationError
+from nameko.extensions import Entrypoint
+
+from chassis import log, metrics
+from chassis.backoff import waits
+from chassis.context import AlreadyDone, Context
+from chassis.db import DatabaseIsDown
+from chassis.guards import OncePerMessage
+from chassis.host import Shares
+from chassis.parked import Received, claim_due, forget, park
+from chassis.subject import service_subject
+from chassis.wire import CallFailed, UnreadableMessage, decode
+from contracts import catalogue
+from contracts.errors import TooMany, Unavailable
+from contracts.event import Event
+
+SWEEP_SECONDS = 0.5
+_MAY_HEAL = (Unavailable, TooMany, CallFailed)
+
+_log = log.get()
+
+
+class Handles(Shares, Entrypoint):
+    """Binds one or several events to a service's Python method; its name is part of a durable queue's name."""
+
+    def __init__(self, *events: Event, **kwargs: Any) -> None:
+        self.events = list(events)
+        super().__init__(**kwargs)
+
+    @property
+    def handler(self) -> str:
+        return f"{self.container.service_name}.{self.method_name}"
+
+    def setup(self) -> None:
+        self.host.prepare()
+        self.host.handling[self.handler] = self
+
+    def start(self) -> None:
+        if next(iter(self.host.handling.values())) is self:
+            self.container.spawn_managed_thread(self._sweep, identifier="parked messages")
+
+    def stop(self) -> None:
+        self.host.quiet()
+
+    def take(self, message: Any) -> None:
+        """Read a message from this handler's queue and run the handler on it."""
+        received = _read(self.handler, message)
+        self._run(received, partial(self.host.ack, message))
+
+    def take_dead(self, message: Any) -> None:
+        """Set aside what the broker gave up delivering to any handler of this service."""
+        died_at = (message.headers or {}).get("x-death", [{}])[0]
+        received = _read(died_at.get("queue", self.handler), message)
+        reason = f"the broker gave up: {died_at.get('reason', 'unknown')}"
+        self._set_aside(received, partial(self.host.ack, message), reason, may_heal=False)
+
+    def _run(self, received: Received, ack: Any) -> None:
+        try:
+            facts = self._facts(received)
+        except UnreadableMessage as error:
+            metrics.messages_unreadable.labels(queue=self.handler).inc()
+            self._set_aside(received, ack, f"unreadable: {error}", may_heal=False)
+            return
+        if facts is None:
+            metrics.events_handled.labels(handler=self.handler, outcome="unknown").inc()
+            ack()
+            return
+        context = Context(
+            subject=service_subject(self.host.settings.name),
+            request_id=str(received.headers.get("request_id") or uuid4().hex),
+            cause=f"{self.handler}|{received.message_id}",
+            guard=OncePerMessage(self.handler, str(received.message_id)),
+        )
+        done = partial(self._done, received, ack)
+        self.container.spawn_worker(self, (), facts, context_data={"context": context}, handle_result=done)
+
+    def _facts(self, received: Received) -> dict[str, Any] | None:
+        if not received.message_id:
+            raise UnreadableMessage("no message_id")
+        body = decode(received.content_type, received.body)
+        event = catalogue.events().get(received.event or "")
+        if event is None or event.name not in {known.name for known in self.events}:
+            return None
+        try:
+            return event.carries().load(body)  # type: ignore[return-value]
+        except ValidationError as error:
+            raise UnreadableMessage(f"not the fields of {event.name}: {sorted(error.messages)}") from None
+
+    def _done(self, received: Received, ack: Any, worker: Any, result: Any, exc_info: Any) -> tuple[Any, Any]:
+        error = exc_info[1] if exc_info else None
+        try:
+            self._conclude(received, ack, error)
+        except Exception as failure:  # Nothing after the work may end the process.
+            _log.error("conclusion_failed", handler=self.handler, **log.describe(failure))
+        return None, None
+
+    def _conclude(self, received: Received, ack: Any, error: Exception | None) -> None:
+        if error is None or isinstance(error, AlreadyDone):
+            if received.attempt_count:
+                self._until_stored(forget, received)
+            metrics.events_handled.labels(handler=self.handler, outcome="done" if error is None else "repeated").inc()
+            ack()
+        elif isinstance(error, DatabaseIsDown):
+            self._wait_for_database()
+            self.host.again(lambda _: self._run(received, ack), None)
+        else:
+            may_heal = isinstance(error, _MAY_HEAL)
+            note = _log.warning if may_heal else _log.error
+            note("event_failed", handler=self.handler, message_id=received.message_id, **log.describe(error))
+            self._set_aside(received, ack, f"{type(error).__name__}: {log.describe(error)['at'][-1:]}", may_heal=may_heal)
+
+    def _set_aside(self, received: Received, ack: Any, reason: str, *, may_heal: bool) -> None:
+        state = self._until_stored(park, received, reason=reason, may_heal=may_heal)
+        if state:
+            metrics.events_handled.labels(handler=self.handler, outcome=state).inc()
+            ack()
+
+    def _until_stored(self, write: Any, received: Received, **facts: Any) -> Any:
+        """Write to the table of messages set aside; while the database is down, wait: the message stays at the broker."""
+        for wait in waits():
+            try:
+                with self.host.store.transaction() as (session, now):
+                    return write(session, received, **facts, **({"now": now} if write is park else {}))
+            except Unavailable:
+                if self.host.stopping.wait(wait):
+                    return None
+        return None
+
+    def _wait_for_database(self) -> None:
+        for wait in waits():
+            if self.host.stopping.wait(wait):
+                return
+            try:
+                self.host.store.ping()
+                return
+            except Exception as error:
+                _log.warning("database_down", handler=self.handler, error=type(error).__name__)
+
+    def _sweep(self) -> None:
+        """Run again what was set aside, when its time has come."""
+        while not self.host.stopping.wait(SWEEP_SECONDS):
+            try:
+                with self.host.store.transaction() as (session, now):
+                    due = claim_due(session, now=now)
+                for received in due:
+                    entrypoint = self.host.handling.get(received.handler)
+                    if entrypoint:
+                        entrypoint._run(received, lambda: None)
+            except Exception as error:
+                _log.warning("sweep_failed", **log.describe(error))
+                time.sleep(SWEEP_SECONDS)
+
+
+def _read(handler: str, message: Any) -> Received:
+    """A broker's message as the handler sees it; an enormous body is not kept whole."""
+    properties = message.properties
+    body = message.body
+    raw = body.encode("utf-8", "surrogateescape") if isinstance(body, str) else bytes(body)
+    headers = {key: value for key, value in (message.headers or {}).items() if key != "x-death"}
+    return Received(
+        handler=handler,
+        body=raw,
+        content_type=properties.get("content_type"),
+        headers=headers,
+        message_id=properties.get("message_id"),
+        event=properties.get("type"),
+    )
+
+
+handles = Handles.decorator

@@ -1,0 +1,19 @@
+"""What operators count. Names follow Prometheus's conventions; labels are bounded: methods, handlers, outcomes."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+calls_served = Counter("calls_served_total", "Calls answered.", ["method", "outcome"])
+call_seconds = Histogram("call_seconds", "Time to answer a call.", ["method"])
+calls_expired = Counter("calls_expired_total", "Calls past their deadline, not executed.", ["method"])
+calls_made = Counter("calls_made_total", "Calls made to other services.", ["method", "outcome"])
+events_handled = Counter("events_handled_total", "Events handled.", ["handler", "outcome"])
+messages_unreadable = Counter("messages_unreadable_total", "Messages that could not be read.", ["queue"])
+messages_parked = Counter("messages_parked_total", "Messages set aside.", ["handler", "state"])
+parked_now = Gauge("parked_messages", "Messages set aside now.", ["state"])
+outbox_unpublished = Gauge("outbox_unpublished", "Announced and not yet published.")
+events_published = Counter("events_published_total", "Events confirmed by the broker.")
+events_unroutable = Counter("events_unroutable_total", "Events that the broker gave back: no queue takes them.", ["event"])
+relay_is_leader = Gauge("relay_is_leader", "Whether this process publishes its database's events.")
+connections_lost = Counter("connections_lost_total", "Connections to the broker that broke.", ["link"])
+database_refusals = Counter("database_refusals_total", "Work refused because of the database.", ["reason"])
+loop_lag_seconds = Gauge("loop_lag_seconds", "How late the process's own loop is.")

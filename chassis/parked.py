@@ -1,0 +1,162 @@
+"""Messages set aside: waiting for their next attempt on a schedule, or dead until an operator decides.
+
+Independent of the broker's own redelivery, so that a failing message neither spins nor stops its queue.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from chassis import metrics
+from chassis.ids import new_id
+from chassis.permissions import is_operator
+from chassis.serve import serves
+from chassis.subject import Subject
+from chassis.tables import parked
+from chassis.wire import LARGEST_BODY
+from contracts import catalogue
+from contracts.errors import Forbidden
+from contracts.parked import ParkedMessageNotFound
+
+SCHEDULE = (1, 5, 30, 300, 1800)  # Seconds before the first attempts; then every hour.
+HOURLY = 3600
+GIVEN_UP_AFTER = timedelta(hours=24)
+LEASE = timedelta(seconds=60)
+KEPT_BYTES = 64 * 1024  # Of a body that is too large to be a message of ours.
+
+
+@dataclass
+class Received:
+    """One event's message as it came, whether from the broker or from the table."""
+
+    handler: str  # `service.handler`
+    body: bytes
+    content_type: str | None
+    headers: dict[str, Any] = field(default_factory=dict)
+    message_id: str | None = None
+    event: str | None = None
+    attempt_count: int = 0
+
+
+def next_attempt(attempt_count: int, first_seen_at: datetime, now: datetime) -> datetime | None:
+    """When to try again after so many attempts; None when it is time to give up."""
+    if now - first_seen_at >= GIVEN_UP_AFTER:
+        return None
+    seconds = SCHEDULE[attempt_count - 1] if attempt_count <= len(SCHEDULE) else HOURLY
+    return now + timedelta(seconds=seconds)
+
+
+def park(session: Session, received: Received, *, reason: str, may_heal: bool, now: datetime) -> str:
+    """Set a message aside, or count one more attempt of one set aside; answers its state."""
+    attempts = received.attempt_count + 1
+    first_seen_at = session.scalar(_one(received, parked.c.first_seen_at)) or now
+    at = next_attempt(attempts, first_seen_at, now) if may_heal else None
+    state = "waiting" if at else "dead"
+    changed = {"state": state, "reason": reason[:2000], "attempt_count": attempts, "next_attempt_at": at}
+    row = {
+        "parked_id": new_id(),
+        "handler": received.handler,
+        "message_id": received.message_id,
+        "event": received.event,
+        "headers": {key: str(value) for key, value in received.headers.items()},
+        "content_type": received.content_type,
+        "body": received.body if len(received.body) <= LARGEST_BODY else received.body[:KEPT_BYTES],
+        "first_seen_at": now,
+        **changed,
+    }
+    session.execute(insert(parked).values(row).on_conflict_do_update(constraint="uq_parked_handler_message_id", set_=changed))
+    metrics.messages_parked.labels(handler=received.handler, state=state).inc()
+    return state
+
+
+def forget(session: Session, received: Received) -> None:
+    """Its effect is there: it is no longer set aside."""
+    session.execute(sa.delete(parked).where(_is(received)))
+
+
+def claim_due(session: Session, *, now: datetime, limit: int = 20) -> list[Received]:
+    """Messages whose time has come; nobody else takes them for a minute."""
+    due = (
+        sa.select(parked.c.parked_id)
+        .where(parked.c.state == "waiting", parked.c.next_attempt_at <= now)
+        .order_by(parked.c.next_attempt_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    statement = sa.update(parked).where(parked.c.parked_id.in_(due)).values(next_attempt_at=now + LEASE).returning(parked)
+    return [_received(row) for row in session.execute(statement)]
+
+
+def _is(received: Received) -> sa.ColumnElement[bool]:
+    return (parked.c.handler == received.handler) & (parked.c.message_id == received.message_id)
+
+
+def _one(received: Received, column: sa.Column) -> sa.Select:
+    return sa.select(column).where(_is(received))
+
+
+def _received(row: Any) -> Received:
+    return Received(
+        handler=row.handler,
+        body=bytes(row.body),
+        content_type=row.content_type,
+        headers=row.headers,
+        message_id=row.message_id,
+        event=row.event,
+        attempt_count=row.attempt_count,
+    )
+
+
+def check_is_operator(subject: Subject) -> None:
+    if not is_operator(subject):
+        raise Forbidden()
+
+
+def list_parked(session: Session, subject: Subject, *, limit: int) -> dict[str, Any]:
+    """Messages set aside, oldest first."""
+    check_is_operator(subject)
+    rows = session.execute(sa.select(parked).order_by(parked.c.first_seen_at, parked.c.parked_id).limit(limit)).mappings()
+    return {"items": list(rows), "total_count": session.scalar(sa.select(sa.func.count()).select_from(parked))}
+
+
+def replay_parked(session: Session, subject: Subject, *, parked_id: UUID | None, now: datetime) -> dict[str, Any]:
+    """Make one message due now, or all the dead ones."""
+    check_is_operator(subject)
+    which = parked.c.parked_id == parked_id if parked_id else parked.c.state == "dead"
+    again = {"state": "waiting", "next_attempt_at": now, "first_seen_at": now, "attempt_count": 0}
+    count = session.execute(sa.update(parked).where(which).values(again)).rowcount  # type: ignore[attr-defined]
+    if parked_id and not count:
+        raise ParkedMessageNotFound()
+    return {"replayed_count": count}
+
+
+def discard_parked(session: Session, subject: Subject, *, parked_id: UUID) -> None:
+    """Give one message up for ever."""
+    check_is_operator(subject)
+    if not session.execute(sa.delete(parked).where(parked.c.parked_id == parked_id)).rowcount:  # type: ignore[attr-defined]
+        raise ParkedMessageNotFound()
+
+
+def parked_desk(service: str) -> type:
+    """The operator's three operations of one service, as a class to inherit from."""
+    methods = catalogue.methods()
+
+    class ParkedDesk:
+        @serves(methods[f"{service}.list_parked"])
+        def list_parked(self, **request: Any) -> Any:
+            return self.db.read(list_parked, **request)  # type: ignore[attr-defined]
+
+        @serves(methods[f"{service}.replay_parked"])
+        def replay_parked(self, **request: Any) -> Any:
+            return self.db.change(replay_parked, **request)  # type: ignore[attr-defined]
+
+        @serves(methods[f"{service}.discard_parked"])
+        def discard_parked(self, **request: Any) -> Any:
+            return self.db.change(discard_parked, **request)  # type: ignore[attr-defined]
+
+    return ParkedDesk

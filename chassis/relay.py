@@ -1,0 +1,228 @@
+"""From the outbox to RabbitMQ: one active relay per database, in the order of the rows, marked only once confirmed.
+
+It lives inside the service's process, on connections of its own. An advisory lock makes it the only one; the session that holds
+the lock also does the reading and marking, so that a relay that lost its lock can mark nothing.
+"""
+
+import threading
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Any
+
+import amqp
+import psycopg
+from amqp.exceptions import NotFound
+from kombu import Connection, Queue
+from psycopg.rows import namedtuple_row
+
+from chassis import log, metrics, topology
+from chassis.backoff import waits
+from chassis.bus import BROKEN, connect, drop, open_channel, user_of
+from chassis.clock import read_offset
+from chassis.db import Store, connect_arguments
+from chassis.locks import lock_number
+from chassis.settings import BusSettings
+from chassis.wire import CONTENT_TYPE, encode
+from contracts import catalogue
+
+POLL_SECONDS = 0.2
+CONFIRM_SECONDS = 2.0
+BATCH = 50
+HEARTBEAT_EVERY = 1.0
+
+_log = log.get()
+
+
+class NotConfirmed(RuntimeError):
+    """The broker did not confirm in time: the connection is given up, the rows stay."""
+
+
+class Publisher:
+    """One connection that publishes with confirms and says what was given back."""
+
+    def __init__(self, url: str, service: str) -> None:
+        self._user = user_of(url)
+        self._service = service
+        self.connection: Connection = connect(url)
+        self.channel: Any = open_channel(self.connection)
+        self._tag = 0
+        self._open_tags: dict[int, int] = {}
+        self._returned: set[str] = set()
+        self._refused: set[int] = set()
+        self.channel.confirm_select()
+        self.channel.events["basic_ack"].add(lambda tag, multiple: self._settle(tag, multiple))
+        self.channel.events["basic_nack"].add(lambda tag, multiple: self._refused.update(self._settle(tag, multiple)))
+        self.channel.events["basic_return"].add(lambda _e, _x, _k, message: self._returned.add(message.properties["message_id"]))
+        self.held_back: set[str] = set()
+
+    def declare(self) -> None:
+        """Bind every listener's queue to the exchange. Facts of a listener whose queue does not stand yet are held back."""
+        channel = self.connection.channel()
+        topology.events_exchange(self._service)(channel).declare()
+        events = topology.published_by(self._service)
+        self.held_back = {event.name for event in events for queue in topology.queues_of(event) if not self._bind(queue)}
+
+    def _bind(self, queue: Queue) -> bool:
+        channel = self.connection.channel()
+        try:
+            queue(channel).queue_declare(passive=True)
+            queue(channel).queue_bind()
+        except NotFound:
+            return False
+        channel.close()
+        return True
+
+    def publish(self, rows: list[Any]) -> list[int]:
+        """Publish rows in order, wait for the broker's word on all; answers the ids that are safe with it."""
+        self._returned.clear()
+        self._refused.clear()
+        for row in rows:
+            self._tag += 1
+            self._open_tags[self._tag] = row.id
+            event = catalogue.events()[row.event]
+            exchange = topology.events_exchange(event.service).name
+            self.channel.basic_publish(
+                self._message(row), exchange=exchange, routing_key=event.fact, mandatory=bool(event.heard_by)
+            )
+        end = time.monotonic() + CONFIRM_SECONDS
+        while self._open_tags:
+            left = end - time.monotonic()
+            if left <= 0:
+                raise NotConfirmed()
+            self.connection.drain_events(timeout=left)
+        for row in rows:
+            if str(row.message_id) in self._returned:
+                metrics.events_unroutable.labels(event=row.event).inc()
+        return [row.id for row in rows if str(row.message_id) not in self._returned and row.id not in self._refused]
+
+    def keep_alive(self) -> None:
+        """Read what the broker says and answer its heartbeats."""
+        with suppress(TimeoutError):  # It says nothing.
+            self.connection.drain_events(timeout=0.001)
+        self.connection.heartbeat_check()
+
+    def close(self) -> None:
+        drop(self.connection)
+
+    def _message(self, row: Any) -> amqp.Message:
+        headers = {"request_id": row.request_id, "aggregate_id": row.aggregate_id, "aggregate_version": row.aggregate_version}
+        return amqp.Message(
+            encode(row.payload),
+            content_type=CONTENT_TYPE,
+            delivery_mode=2,
+            message_id=str(row.message_id),
+            type=row.event,
+            user_id=self._user,
+            application_headers={key: value for key, value in headers.items() if value is not None},
+        )
+
+    def _settle(self, tag: int, multiple: bool) -> list[int]:
+        tags = [open_tag for open_tag in self._open_tags if open_tag <= tag] if multiple else [tag]
+        return [self._open_tags.pop(open_tag) for open_tag in tags if open_tag in self._open_tags]
+
+
+class Relay:
+    """Publishes one database's outbox for as long as it holds the lock; otherwise waits for its turn."""
+
+    def __init__(self, store: Store, settings: BusSettings) -> None:
+        self._store = store
+        self._url = settings.amqp_url
+        self._service = settings.name
+        self._awake = threading.Event()
+        self._stopping = threading.Event()
+        self.is_leader = False
+
+    def wake(self) -> None:
+        """Something was announced: look now rather than at the next poll."""
+        self._awake.set()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._awake.set()
+
+    def run(self) -> None:
+        """Relay until `stop`; any failure drops both connections and starts anew after a wait."""
+        attempts = waits()
+        while not self._stopping.is_set():
+            try:
+                self._lead()
+            except (*BROKEN, psycopg.Error, NotConfirmed) as error:
+                _log.warning("relay_interrupted", error=type(error).__name__)
+            except Exception as error:
+                _log.error("relay_failed", **log.describe(error))
+            if self.is_leader:
+                attempts = waits()  # It had worked: another outage begins.
+            self.is_leader = False
+            metrics.relay_is_leader.set(0)
+            self._stopping.wait(next(attempts))
+
+    def _lead(self) -> None:
+        """Publish for as long as all goes well; return at once where another relay leads."""
+        with psycopg.connect(self._store.url, autocommit=True, row_factory=namedtuple_row, **self._arguments()) as database:
+            number = lock_number(f"relay|{self._service}")
+            if not database.execute("SELECT pg_try_advisory_lock(%s) AS got", [number]).fetchone().got:  # type: ignore[union-attr]
+                return
+            publisher = Publisher(self._url, self._service)
+            self.is_leader = True
+            metrics.relay_is_leader.set(1)
+            try:
+                publisher.declare()
+                self._relay(database, publisher)
+            finally:
+                publisher.close()
+
+    def _arguments(self) -> dict[str, Any]:
+        return connect_arguments(f"{self._store.name}-relay")
+
+    def _relay(self, database: psycopg.Connection[Any], publisher: Publisher) -> None:
+        kept_alive = time.monotonic()
+        while not self._stopping.is_set():
+            rows = unpublished(database, held_back=publisher.held_back)
+            if rows:
+                self._publish(database, publisher, rows)
+            if time.monotonic() - kept_alive > HEARTBEAT_EVERY:
+                kept_alive = time.monotonic()
+                publisher.keep_alive()
+                self._count(database)
+                if publisher.held_back:
+                    publisher.declare()
+            if len(rows) < 2:
+                self._awake.wait(POLL_SECONDS)
+                self._awake.clear()
+
+    def _publish(self, database: psycopg.Connection[Any], publisher: Publisher, rows: list[Any]) -> None:
+        safe = publisher.publish(rows)
+        if safe:
+            mark_published(database, safe, read_offset(self._store.clock_offset_file).total_seconds())
+            metrics.events_published.inc(len(safe))
+        if len(safe) < len(rows):
+            _log.error("events_not_taken", count=len(rows) - len(safe), of=rows[-1].event)
+            publisher.declare()
+            self._stopping.wait(POLL_SECONDS)
+
+    def _count(self, database: psycopg.Connection[Any]) -> None:
+        row = database.execute("SELECT count(*) AS waiting FROM outbox WHERE published_at IS NULL").fetchone()
+        metrics.outbox_unpublished.set(row.waiting)  # type: ignore[union-attr]
+
+
+def unpublished(database: psycopg.Connection[Any], limit: int = BATCH, held_back: Iterable[str] = ()) -> list[Any]:
+    """The next rows in order, each aggregate at most once: one that is given back must not be overtaken by its own next fact."""
+    rows = database.execute(
+        "SELECT id, message_id, event, aggregate_id, aggregate_version, payload, request_id"
+        " FROM outbox WHERE published_at IS NULL AND event <> ALL(%s) ORDER BY id LIMIT %s",
+        [list(held_back), limit],
+    ).fetchall()
+    seen: set[str] = set()
+    for position, row in enumerate(rows):
+        if row.aggregate_id in seen:
+            return rows[:position]
+        seen.add(row.aggregate_id)
+    return rows
+
+
+def mark_published(database: psycopg.Connection[Any], ids: list[int], shift_seconds: float) -> None:
+    """Only rows that the broker has confirmed."""
+    database.execute(
+        "UPDATE outbox SET published_at = clock_timestamp() + make_interval(secs => %s) WHERE id = ANY(%s)", [shift_seconds, ids]
+    )

@@ -1,0 +1,143 @@
+"""`@serves(method)`: an entrypoint that answers one method of the contract.
+
+A call past its deadline is not executed; one from an undeclared caller, or with a forged subject, is refused before any work.
+"""
+
+from functools import partial
+from typing import Any
+
+from nameko.extensions import Entrypoint
+
+from chassis import log, metrics
+from chassis.context import AlreadyDone, Answer, Context
+from chassis.guards import OncePerKey
+from chassis.host import Shares
+from chassis.subject import verify_subject
+from chassis.wire import (
+    CallHeaders,
+    UnreadableMessage,
+    decode,
+    dump_result,
+    load_request,
+    reply_failure,
+    reply_refusal,
+    reply_result,
+)
+from contracts.errors import Forbidden, Invalid, Refusal
+from contracts.method import Method
+from contracts.vocabulary import SubjectKind
+
+_log = log.get()
+
+
+class CallerIsNotDeclared(Forbidden):
+    """Cet appel n'est pas permis à ce service."""
+
+
+class KeyIsMissing(Invalid):
+    """Il manque une clé d'idempotence."""
+
+
+class Serves(Shares, Entrypoint):
+    """Binds a `Method` to a service's Python method of the same name."""
+
+    def __init__(self, method: Method, **kwargs: Any) -> None:
+        self.method = method
+        super().__init__(**kwargs)
+
+    def setup(self) -> None:
+        self.host.prepare()
+        self.host.serving[self.method.name] = self
+
+    def stop(self) -> None:
+        self.host.quiet()
+
+    def take(self, message: Any) -> None:
+        """Check a request and give it to a worker; or answer at once why not."""
+        raw = _body(message)
+        try:
+            headers = CallHeaders.from_wire(message.headers)
+        except UnreadableMessage as error:
+            self._drop(message, error)
+            return
+        if headers.seconds_left() <= 0:
+            metrics.calls_expired.labels(method=self.method.name).inc()
+            self.host.ack(message)
+            return
+        try:
+            context, request = self._admit(message, headers, raw)
+        except UnreadableMessage as error:
+            self._drop(message, error)
+        except Refusal as refusal:
+            self._answer(message, headers, reply_refusal(refusal), refusal.kind)
+        else:
+            done = partial(self._done, message, headers)
+            self.container.spawn_worker(self, (), request, context_data={"context": context}, handle_result=done)
+
+    def _admit(self, message: Any, headers: CallHeaders, raw: bytes) -> tuple[Context, dict[str, Any]]:
+        properties = message.properties
+        if properties.get("user_id") not in self.method.callers:  # Validated by the broker: it is who is connected.
+            raise CallerIsNotDeclared()
+        body = decode(properties.get("content_type"), raw)
+        subject = verify_subject(headers.subject, self.host.settings.public_keys)
+        request = load_request(self.method, body)
+        if self.method.changes and not headers.idempotency_key:
+            raise KeyIsMissing()
+        key = headers.idempotency_key or headers.request_id
+        guard = OncePerKey(self.method.name, subject.name, key, raw) if self.method.keeps_result else None
+        context = Context(
+            subject=subject,
+            request_id=headers.request_id,
+            cause=f"{self.method.name}|{subject.name}|{key}",
+            subject_token=headers.subject if subject.kind != SubjectKind.SERVICE else None,
+            method=self.method,
+            deadline=headers.deadline,
+            guard=guard,
+        )
+        return context, request
+
+    def _done(self, message: Any, headers: CallHeaders, worker: Any, result: Any, exc_info: Any) -> tuple[Any, Any]:
+        try:
+            body, outcome = self._reply(headers, result, exc_info[1] if exc_info else None)
+            self._answer(message, headers, body, outcome)
+        except Exception as error:  # Nothing after the work may end the process.
+            _log.error("reply_failed", method=self.method.name, **log.describe(error))
+        return None, None
+
+    def _reply(self, headers: CallHeaders, result: Any, error: Exception | None) -> tuple[bytes, str]:
+        if isinstance(error, AlreadyDone):
+            return reply_result(error.result), "repeated"
+        if isinstance(error, Refusal):
+            _log.info("refused", method=self.method.name, refusal=type(error).__name__, request_id=headers.request_id)
+            return reply_refusal(error), error.kind
+        if error is not None:
+            _log.error("call_failed", method=self.method.name, request_id=headers.request_id, **log.describe(error))
+            return reply_failure(headers.request_id), "failure"
+        answer = result if isinstance(result, Answer) else dump_result(self.method, result)
+        return reply_result(answer), "result"
+
+    def _answer(self, message: Any, headers: CallHeaders, body: bytes, outcome: str) -> None:
+        properties = message.properties
+        metrics.calls_served.labels(method=self.method.name, outcome=outcome).inc()
+        metrics.call_seconds.labels(method=self.method.name).observe(max(0.0, self.method.deadline - headers.seconds_left()))
+        if properties.get("reply_to"):
+            self.host.caller.reply(properties["reply_to"], properties.get("correlation_id", ""), body)
+        self.host.ack(message)
+
+    def _drop(self, message: Any, error: UnreadableMessage) -> None:
+        metrics.messages_unreadable.labels(queue=f"{self.method.service}.calls").inc()
+        _log.warning("call_unreadable", method=self.method.name, reason=str(error))
+        if message.properties.get("reply_to"):
+            refusal = Invalid("La demande est illisible.", reason=str(error))
+            self.host.caller.reply(
+                message.properties["reply_to"], message.properties.get("correlation_id", ""), reply_refusal(refusal)
+            )
+        self.host.ack(message)
+
+
+def _body(message: Any) -> bytes:
+    body = message.body
+    return body.encode("utf-8", "surrogateescape") if isinstance(body, str) else bytes(body)
+
+
+serves = Serves.decorator
