@@ -1,0 +1,1 @@
+"""What organizations does, one function an operation: read, decide, write, announce."""
