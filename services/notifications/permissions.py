@@ -1,0 +1,18 @@
+"""Who may ask notifications for what."""
+
+from chassis.permissions import Predicate, check_table, is_operator
+from chassis.subject import Subject
+from contracts import notifications as contract
+from contracts.method import Method
+
+MAY: dict[Method, Predicate] = {
+    contract.list_mails: is_operator,
+    contract.list_parked: is_operator,
+    contract.replay_parked: is_operator,
+    contract.discard_parked: is_operator,
+}
+
+
+def check_may(subject: Subject, method: Method) -> None:
+    """Refuse who may not; what has no row is refused to all."""
+    check_table(MAY, subject, method)
