@@ -1,0 +1,48 @@
+"""One's organizations, and the people who act for each."""
+
+import asyncio
+
+from starlette.responses import Response
+
+from contracts import invitations, organizations
+from contracts.vocabulary import InvitationState
+from gateway import compositions, receiving, schemas
+from gateway.pages.serving import Page
+from gateway.pages.visit import Visit
+
+
+async def show_organizations(visit: Visit) -> Response:
+    """The organizations that one acts for."""
+    mine = await visit.asking(organizations.list_my_organizations)
+    return visit.render("dashboard.html", organizations=mine["items"])
+
+
+async def show_people(visit: Visit) -> Response:
+    """Members, pending invitations, and the form that invites."""
+    ask, organization_id = visit.asking, visit.organization_id
+    organization = await ask(organizations.get_standing, organization_id=organization_id)
+    members, sent = await asyncio.gather(
+        compositions.list_members(ask, organization_id=organization_id, cursor=visit.request.query_params.get("suivants")),
+        ask(invitations.list_invitations, organization_id=organization_id),
+    )
+    pending = [one for one in sent["items"] if one["state"] == InvitationState.PENDING]
+    has_invited = visit.request.query_params.get("info") == "invitation"
+    return visit.render("people.html", organization=organization, members=members, invitations=pending, has_invited=has_invited)
+
+
+async def invite(visit: Visit) -> Response:
+    """Invite one person."""
+    given = {name: visit.form.get(name, "") for name in schemas.Invitee._declared_fields}
+    invitees = receiving.load(schemas.Invitees, {"invitees": [given]})["invitees"]
+    await visit.asking(invitations.invite, organization_id=visit.organization_id, invitees=invitees)
+    return visit.redirect(f"{visit.request.url.path}?info=invitation")
+
+
+PAGES = [
+    Page("GET", "/tableau-de-bord", show_organizations, needs_session=True),
+    Page("GET", "/structures/{organization_id}/collaborateurs", show_people, needs_session=True),
+    Page(
+        "POST", "/structures/{organization_id}/collaborateurs", invite,
+        again=show_people, needs_session=True, prefix="/invitees/0",
+    ),
+]  # fmt: skip
