@@ -1,0 +1,1 @@
+"""The whole system on one machine: private servers, every service, a mailbox."""
