@@ -1,0 +1,1 @@
+"""What the container way needs beside docker-compose.yml and Dockerfile."""
