@@ -1,0 +1,119 @@
+"""Small services for the tests of the chassis: true names and contracts, behaviour chosen by the message.
+
+Run as `python -m tests.chassis notifications`: the same start-up as a real service.
+"""
+
+import os
+import time
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from chassis.inbox import handles
+from chassis.outbox import announce
+from chassis.parked import parked_desk
+from chassis.providers import Calls, Database
+from chassis.serve import serves
+from contracts import accounts, invitations, notifications, organizations
+from contracts.errors import Conflict, Unavailable
+
+FINE, HEALS, NEVER_HEALS, KILLS, SLOW, PERMANENT = 0, 1, 2, 3, 4, 5
+
+
+def write_effect(session, subject, *, name, cause, now):
+    session.execute(sa.text("INSERT INTO effects (name, cause, at) VALUES (:name, :cause, :now)"), locals_of(name, cause, now))
+    return {"items": []}
+
+
+def locals_of(name, cause, now):
+    return {"name": name, "cause": cause, "now": now}
+
+
+def announce_confirmation(session, subject, *, account_id, confirmation_id, issue):
+    announce(session, accounts.EmailConfirmationRequested, account_id=account_id, confirmation_id=confirmation_id, issue=issue)
+
+
+def misbehave(session, subject, *, account_id, confirmation_id, issue, now):
+    """Write an effect, then do what `issue` says."""
+    write_effect(session, subject, name="confirmation", cause=str(confirmation_id), now=now)
+    seen = Path(os.environ["PROBE_SEEN"])
+    with seen.open("a") as attempts:
+        attempts.write(f"{confirmation_id} {issue}\n")
+    if issue == NEVER_HEALS or (issue == HEALS and seen.read_text().count(f"{confirmation_id} ") < 3):
+        raise Unavailable()
+    if issue == PERMANENT:
+        raise Conflict()
+    if issue == KILLS:
+        os._exit(9)
+    if issue == SLOW:
+        time.sleep(2)
+
+
+class Notifications(parked_desk("notifications")):
+    name = "notifications"
+    db, call = Database(), Calls()
+
+    @handles(accounts.EmailConfirmationRequested)
+    def email_confirmation_link(self, **facts):
+        self.db.change(misbehave, **facts)
+
+    @handles(accounts.KnownAddressSignedUp)
+    def email_known_address(self, account_id):
+        self.db.change(write_effect, name="known", cause=str(account_id))
+
+    @handles(organizations.MagicLinkRequested)
+    def email_magic_link(self, **facts):
+        self.db.change(write_effect, name="magic", cause=str(facts["magic_link_id"]))
+
+    @handles(invitations.InvitationSent)
+    def email_invitation(self, **facts): ...
+
+    @handles(invitations.InvitationAccepted)
+    def email_accepted_invitation(self, **facts): ...
+
+    @serves(notifications.list_mails)
+    def list_mails(self, state):
+        return {"items": []}
+
+
+def create_staff(session, subject, *, email, first_name, last_name, password, now):
+    write_effect(session, subject, name="staff", cause=email, now=now)
+    if first_name == "Slow":
+        time.sleep(1.0)
+    if first_name == "Broken":
+        raise RuntimeError(f"secret text {email}")
+    return {"account_id": "0192a3b4-0000-7000-8000-000000000000"}
+
+
+def die_once(first_name):
+    """End the process after the commit and before the answer, the first time."""
+    seen = Path(os.environ["PROBE_SEEN"])
+    if first_name == "Killer" and not seen.exists():
+        seen.write_text("once")
+        os._exit(9)
+
+
+class Accounts(parked_desk("accounts")):
+    name = "accounts"
+    db, call = Database(), Calls()
+
+    @serves(accounts.create_staff)
+    def create_staff(self, **request):
+        answer = self.db.change(create_staff, **request)
+        die_once(request["first_name"])
+        return answer
+
+    @serves(accounts.get_contacts)
+    def get_contacts(self, account_ids):
+        return {"items": []}
+
+    @serves(accounts.log_out)
+    def log_out(self):
+        return self.db.change(announce_confirmation)
+
+    @handles(accounts.EmailConfirmed)
+    def claim_remembered_structure(self, account_id):
+        self.db.change(write_effect, name="claim", cause=str(account_id))
+
+
+PROBES = {"accounts": Accounts, "notifications": Notifications}

@@ -1,0 +1,135 @@
+"""Outages: services that start too early wait, and a half-open connection is noticed and replaced."""
+
+import json
+import time
+from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import pytest
+
+from chassis.bus import connect
+from chassis.wire import BusIsDown, CallTimedOut
+from contracts import accounts
+from tests.chassis.conftest import wait_for
+from tests.chassis.gate import Forward
+from tests.chassis.test_events import publish_event
+
+SLOW = {"email": "lente@emplois.example", "first_name": "Slow", "last_name": "Dupont", "password": "un long mot de passe"}
+
+
+class Gate:
+    """A loopback port in front of a server."""
+
+    def __init__(self, url):
+        parts = urlsplit(url)
+        self.forward = Forward(parts.hostname, parts.port)
+        self.url = url.replace(f":{parts.port}/", f":{self.forward.port}/")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.forward.close()
+
+
+class TestStart:
+    """N-18: services that start before broker and database wait, and are ready once both are there."""
+
+    def test_before_broker_and_database_waits_and_then_serves(self, make_probe):
+        probe = make_probe("accounts")
+        settings = probe.environment
+        with Gate(settings["ACCOUNTS_DATABASE_URL"]) as database, Gate(settings["ACCOUNTS_AMQP_URL"]) as broker:
+            settings |= {"ACCOUNTS_DATABASE_URL": database.url, "ACCOUNTS_AMQP_URL": broker.url}
+            probe.start(ready=False)
+            wait_for(lambda: probe.get("/livez")[0] == 200, 30)
+            status, document = probe.get("/readyz")
+            assert status == 503
+            assert failing(document) >= {"database", "broker"}
+
+            database.forward.open()
+            broker.forward.open()
+
+            probe.wait_until_ready(30)  # Three times the bar of 10 s.
+            assert probe.process.poll() is None
+            probe.stop()
+
+
+class TestHalfOpenConnection:
+    """N-03: the server's bytes no longer arrive, new connections pass."""
+
+    def test_is_replaced_and_events_are_handled_again(self, make_probe, servers):
+        probe = make_probe("notifications")
+        with Gate(probe.environment["NOTIFICATIONS_AMQP_URL"]) as broker:
+            broker.forward.open()
+            probe.environment["NOTIFICATIONS_AMQP_URL"] = broker.url
+            probe.start()
+            broker.forward.silence()
+            cause = uuid4()
+            with connect(servers.broker_url("admin", probe.vhost)) as connection:
+                publish_event(connection.channel(), str(cause), cause)
+
+            wait_for(lambda: probe.effects(cause), 45)  # Three times the bar of 15 s.
+            assert probe.get("/livez")[0] == 200
+            probe.stop()
+
+
+class TestBrokerOutageWithAReplyToSend:
+    """Stock nameko ends its process when an outage outlasts a reply; ours drops the reply and goes on."""
+
+    def test_does_not_end_the_process(self, make_probe, make_caller):
+        probe = make_probe("accounts")
+        with Gate(probe.environment["ACCOUNTS_AMQP_URL"]) as broker:
+            broker.forward.open()
+            probe.environment["ACCOUNTS_AMQP_URL"] = broker.url
+            probe.start()
+            caller = make_caller("operator", probe.vhost)
+            with ThreadPoolExecutor(1) as pool:
+                answer = pool.submit(caller.call, accounts.create_staff, SLOW)
+                time.sleep(0.5)  # It is being served: the probe answers after one second.
+                broker.forward.shut()
+                with pytest.raises((CallTimedOut, BusIsDown)):
+                    answer.result(30)
+            time.sleep(7)  # With the call's five seconds, longer than what ends stock nameko.
+
+            broker.forward.open()
+
+            wait_for(lambda: answers(caller), 45)
+            assert probe.process.poll() is None
+            assert probe.effects(SLOW["email"]) >= 1
+            probe.stop()
+
+
+def answers(caller):
+    try:
+        return caller.call(accounts.create_staff, {**SLOW, "first_name": "Ada"})
+    except (CallTimedOut, BusIsDown):
+        return None
+
+
+class TestDatabaseOutage:
+    """An event that comes while the database is away is neither lost nor parked; liveness stays."""
+
+    def test_is_waited_for(self, make_probe, servers):
+        probe = make_probe("notifications")
+        with Gate(probe.environment["NOTIFICATIONS_DATABASE_URL"]) as database:
+            database.forward.open()
+            probe.environment["NOTIFICATIONS_DATABASE_URL"] = database.url
+            probe.start()
+            database.forward.shut()
+            cause = uuid4()
+            with connect(servers.broker_url("admin", probe.vhost)) as connection:
+                publish_event(connection.channel(), str(cause), cause)
+            wait_for(lambda: probe.get("/readyz")[0] == 503, 15)
+            assert probe.get("/livez")[0] == 200
+            assert probe.effects(cause) == 0
+
+            database.forward.open()
+
+            wait_for(lambda: probe.effects(cause), 30)
+            assert probe.rows("SELECT count(*) FROM parked") == [(0,)]
+            probe.stop()
+
+
+def failing(document):
+    return {name for name, (check,) in json.loads(document)["checks"].items() if check["status"] == "fail"}

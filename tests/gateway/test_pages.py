@@ -1,0 +1,251 @@
+"""The web client: opening shows, posting acts, errors stand beside their fields, and nobody posts for somebody else."""
+
+import re
+
+import pytest
+
+from contracts import accounts, invitations, organizations
+from contracts.accounts import PasswordIsTooWeak, WrongEmailOrPassword
+from contracts.invitations import InvitationIsForSomeoneElse, InvitationIsOver
+from contracts.links import LinkIsUnknown
+from contracts.organizations import MagicLinkIsOver, OrganizationNotFound
+from gateway.app import all_pages
+from gateway.health import Health
+from tests.gateway import samples
+from tests.gateway.conftest import TOKEN, StubBus
+
+pytestmark = pytest.mark.anyio
+
+PAGES = all_pages(Health(StubBus(), {}))
+SIGN_UP = f"/rejoindre/{samples.LINK}"
+CONFIRM = f"/confirmer/{samples.LINK}"
+INVITATION = f"/invitation/{samples.LINK}"
+PEOPLE = f"/structures/{samples.ORGANIZATION}/collaborateurs"
+NEW_ACCOUNT = samples.NEW_ACCOUNT | {"accepts_terms": "on"}
+
+
+@pytest.fixture(autouse=True)
+def answers(bus):
+    samples.answer_all(bus)
+
+
+@pytest.fixture
+def logged_in(browser, bus):
+    bus.open_session()
+    browser.cookies.set("__Host-session", TOKEN, domain="emplois.example")
+    return browser
+
+
+async def submit(browser, page, path=None, **fields):
+    """Open a page as a person does, fill its form in, send it."""
+    shown = await browser.get(page)
+    token = re.search(r'name="csrf_token" value="(\w+)"', shown.text).group(1)
+    return await browser.post(path or page, data={"csrf_token": token, **fields})
+
+
+def is_page(response, status=200):
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "text/html; charset=utf-8"
+    assert '<html lang="fr">' in response.text
+    assert len(re.findall("<h1", response.text)) == 1
+    assert "script-src" not in response.headers["content-security-policy"] and "<script" not in response.text
+    labels, fields = (
+        set(re.findall(r'<label[^>]* for="(\w+)"', response.text)),
+        set(re.findall(r'<(?:input|select)[^>]* id="(\w+)"', response.text)),
+    )
+    assert labels == fields
+    described = {one for ids in re.findall(r'aria-describedby="([^"]+)"', response.text) for one in ids.split()}
+    assert described <= set(re.findall(r' id="([\w-]+)"', response.text))
+    return response.text
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.verb == "GET"], ids=lambda page: page.path)
+async def test_every_page_shows(page, logged_in):
+    response = await logged_in.get(samples.path_of(page))
+    if page.path != "/connexion":  # Who is logged in goes on.
+        is_page(response)
+    assert response.headers["referrer-policy"] == ("no-referrer" if page.has_token else "same-origin")
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.has_token and page.verb == "GET"], ids=lambda page: page.path)
+@pytest.mark.parametrize(("refusal", "status"), [(LinkIsUnknown, 404), (MagicLinkIsOver, 410), (InvitationIsOver, 410)])
+async def test_a_link_that_leads_nowhere_says_what_to_do_next(page, refusal, status, browser, bus):
+    for method in (organizations.get_magic_link, accounts.get_email_confirmation, invitations.get_invitation):
+        bus.answer(method, refusal())
+    text = is_page(await browser.get(samples.path_of(page)), status)
+    assert "btn-primary" in text
+    assert refusal.__doc__.split(" : ")[0].replace("'", "&#39;") in text
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.verb == "GET"], ids=lambda page: page.path)
+async def test_a_broken_page_says_no_more_than_that(page, logged_in, bus):
+    for name in list(bus.answers):
+        bus.answers[name] = RuntimeError("postgresql://secret")
+    response = await logged_in.get(samples.path_of(page))
+    if bus.names:
+        assert "secret" not in is_page(response, 500)
+        assert response.headers["x-request-id"] in response.text
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.verb == "POST"], ids=lambda page: page.path)
+@pytest.mark.parametrize(
+    "headers", [{}, {"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "", "Origin": "https://evil.example"}]
+)
+async def test_a_forged_form_changes_nothing(page, headers, logged_in, bus):
+    right = re.search(r'name="csrf_token" value="(\w+)"', (await logged_in.get("/")).text).group(1)
+    sent = {"csrf_token": right} if headers else {"csrf_token": "0" * 64}
+    bus.calls.clear()
+    is_page(await logged_in.post(samples.path_of(page), data=sent, headers=headers), 403)
+    assert not bus.calls
+
+
+async def test_one_browser_s_form_token_serves_no_other(browser, app, bus):
+    token = re.search(r'name="csrf_token" value="(\w+)"', (await browser.get("/connexion")).text).group(1)
+    browser.cookies.clear()
+    response = await browser.post("/connexion", data={"csrf_token": token, **samples.BODIES["LogIn"]})
+    is_page(response, 403)
+
+
+class TestJoining:
+    async def test_search_shows_what_may_be_joined_and_who_holds_the_rest(self, browser):
+        text = is_page(await browser.get("/inscription", params={"company_number": "732 829 320"}))
+        assert "Recevoir le lien" in text and "Jean D." in text and "Dupont" not in text
+
+    async def test_search_explains_a_wrong_number(self, browser, bus):
+        text = is_page(await browser.get("/inscription", params={"company_number": "12<b>"}), 422)
+        assert 'id="company_number-error"' in text and "12&lt;b&gt;" in text and not bus.names
+
+    async def test_the_link_goes_to_the_official_address(self, browser):
+        page = f"/inscription?company_number={samples.COMPANY_NUMBER}"
+        response = await submit(browser, page, f"/inscription/{samples.ORGANIZATION}")
+        assert "c******@t*******.example" in is_page(response)
+
+    async def test_sign_up_ends_at_the_mailbox(self, browser, bus):
+        response = await submit(browser, SIGN_UP, email="aya@tilleuls.example", **NEW_ACCOUNT)
+        assert response.headers["location"] == "/connexion?info=inscription"
+        assert "messagerie" in is_page(await browser.get(response.headers["location"]))
+        assert bus.calls[-1]["request"]["accepts_terms"] is True
+
+    async def test_sign_up_shows_errors_beside_fields_and_never_a_password(self, browser, bus):
+        fields = NEW_ACCOUNT | {"first_name": "", "password": "hunter2hunter2hunter2"}
+        del fields["accepts_terms"]
+        text = is_page(await submit(browser, SIGN_UP, email="aya@", **fields), 422)
+        assert all(f'id="{name}-error"' in text for name in ("email", "first_name"))
+        assert "hunter2" not in text and 'value="aya@"' in text and 'minlength="15"' in text
+        assert bus.names == ["organizations.get_magic_link"] * 2
+
+    async def test_a_weak_password_is_told_beside_it(self, browser, bus):
+        bus.answer(accounts.sign_up_employer, PasswordIsTooWeak())
+        text = is_page(await submit(browser, SIGN_UP, email="aya@tilleuls.example", **NEW_ACCOUNT), 422)
+        assert 'id="password-error"' in text
+
+    async def test_opening_a_confirmation_confirms_nothing(self, browser, bus):
+        await browser.get(CONFIRM)
+        assert accounts.confirm_email.name not in bus.names
+        assert (await submit(browser, CONFIRM)).headers["location"] == "/connexion?info=confirmation"
+        assert accounts.confirm_email.name in bus.names
+
+    async def test_a_form_sent_twice_acts_under_one_key(self, browser, bus):
+        for _ in range(2):
+            await submit(browser, CONFIRM, form_key="one")
+        assert [call["key"] for call in bus.calls if call["method"] is accounts.confirm_email] == ["one", "one"]
+
+
+class TestInvitation:
+    async def test_a_visitor_gets_an_account_and_a_session(self, browser):
+        response = await submit(browser, INVITATION, **NEW_ACCOUNT)
+        assert response.headers["location"] == "/tableau-de-bord"
+        assert f"__Host-session={samples.NEW_TOKEN}" in response.headers["set-cookie"]
+
+    async def test_its_names_are_filled_in(self, browser):
+        assert 'value="Martin"' in is_page(await browser.get(INVITATION))
+
+    async def test_who_is_logged_in_only_presses_a_button(self, logged_in, bus):
+        response = await submit(logged_in, INVITATION)
+        assert response.headers["location"] == "/tableau-de-bord"
+        assert accounts.sign_up_invited.name not in bus.names
+
+    async def test_somebody_else_is_told_and_may_log_out(self, logged_in, bus):
+        bus.answer(invitations.accept_invitation, InvitationIsForSomeoneElse())
+        text = is_page(await submit(logged_in, INVITATION), 403)
+        assert 'role="alert"' in text and 'action="/deconnexion"' in text
+
+
+class TestSession:
+    async def test_log_in_opens_the_dashboard(self, browser):
+        response = await submit(browser, "/connexion", **samples.BODIES["LogIn"])
+        assert (response.status_code, response.headers["location"]) == (303, "/tableau-de-bord")
+
+    async def test_log_in_goes_back_where_it_was_needed(self, browser):
+        asked = await browser.get(PEOPLE)
+        assert asked.headers["location"] == f"/connexion?suite={PEOPLE}"
+        response = await submit(browser, asked.headers["location"], "/connexion", suite=PEOPLE, **samples.BODIES["LogIn"])
+        assert response.headers["location"] == PEOPLE
+
+    @pytest.mark.parametrize("suite", ["//evil.example", "https://evil.example", "/invitation/../x", "/api/session", "\\\\x"])
+    async def test_log_in_goes_to_no_other_site(self, suite, browser):
+        response = await submit(browser, "/connexion", suite=suite, **samples.BODIES["LogIn"])
+        assert response.headers["location"] == "/tableau-de-bord"
+
+    async def test_a_wrong_password_is_told_once_for_both(self, browser, bus):
+        bus.answer(accounts.log_in, WrongEmailOrPassword())
+        text = is_page(await submit(browser, "/connexion", **samples.BODIES["LogIn"]), 401)
+        assert 'role="alert"' in text and samples.BODIES["LogIn"]["password"] not in text
+
+    async def test_log_out_forgets_the_session(self, logged_in, bus):
+        response = await submit(logged_in, "/", "/deconnexion")
+        assert "Max-Age=0" in response.headers["set-cookie"]
+        assert accounts.log_out.name in bus.names
+
+    async def test_an_ended_session_is_forgotten_before_a_form_is_shown(self, browser):
+        browser.cookies.set("__Host-session", "ended", domain="emplois.example")
+        response = await browser.get("/connexion?info=confirmation")
+        assert response.headers["location"] == "/connexion?info=confirmation"
+        assert "Max-Age=0" in response.headers["set-cookie"]
+
+
+class TestDashboard:
+    async def test_lists_what_one_acts_for(self, logged_in):
+        text = is_page(await logged_in.get("/tableau-de-bord"))
+        assert "Atelier des Tilleuls" in text and "Gérer vos collaborateurs" in text
+
+    async def test_shows_members_and_pending_invitations(self, logged_in):
+        text = is_page(await logged_in.get(PEOPLE))
+        assert "Jean Dupont" in text and "aya.martin@tilleuls.example" in text
+
+    async def test_invites(self, logged_in, bus):
+        sent = samples.BODIES["Invitees"]["invitees"][0]
+        response = await submit(logged_in, PEOPLE, role="administrator", **sent)
+        assert response.headers["location"] == f"{PEOPLE}?info=invitation"
+        assert bus.calls[-1]["request"]["invitees"][0]["role"] == "administrator"
+
+    async def test_shows_what_is_wrong_with_an_invitation(self, logged_in, bus):
+        text = is_page(await submit(logged_in, PEOPLE, email="x", first_name="http://x", last_name="M", role="member"), 422)
+        assert 'id="email-error"' in text and 'id="first_name-error"' in text
+        assert invitations.invite.name not in bus.names
+
+    async def test_another_s_organization_is_unknown(self, logged_in, bus):
+        bus.answer(organizations.get_standing, OrganizationNotFound())
+        is_page(await logged_in.get(PEOPLE), 404)
+        is_page(await logged_in.get("/structures/nope/collaborateurs"), 404)
+
+
+class TestHome:
+    async def test_says_where_everything_is(self, browser):
+        text = is_page(await browser.get("/"))
+        assert all(f'href="{link}"' in text for link in ("/api/docs", "/etat", "http://127.0.0.1:8025", "/inscription"))
+
+    async def test_an_unknown_page_is_told_to_people_and_programs(self, browser, client, is_problem):
+        is_page(await browser.get("/nothing"), 404)
+        is_problem(await client.get("/nothing"), 404)
+
+    async def test_the_documents_ask_nothing_of_the_outside(self, browser):
+        response = await browser.get("/api/docs")
+        assert not re.findall(r"(?:src|href)=\"(?:https?:)?//", response.text)
+        for name in re.findall(r"/static/([\w.-]+)", response.text):
+            assert (await browser.get(f"/static/{name}")).status_code == 200
+        assert "connect-src 'self'" in response.headers["content-security-policy"]
+
+    @pytest.mark.parametrize("name", ["../settings.py", "..%2fsettings.py", "nothing.css"])
+    async def test_no_other_file_is_served(self, name, client):
+        assert (await client.get(f"/static/{name}")).status_code == 404

@@ -1,0 +1,48 @@
+"""Who may ask notifications for what: the whole matrix, its answers written by hand."""
+
+from uuid import UUID
+
+import pytest
+
+from chassis.testing.subjects import VISITOR, employer, prescriber, service, staff
+from contracts import catalogue
+from contracts.errors import Forbidden
+from services.notifications.permissions import MAY, check_may
+
+SOMEBODY = UUID(int=1)
+SUBJECTS = {
+    "visitor": VISITOR,
+    "employer": employer(SOMEBODY),
+    "prescriber": prescriber(SOMEBODY),
+    "staff": staff(SOMEBODY),
+    "service": service("accounts"),
+    "operator": service("operator"),
+}
+ALLOWED = {
+    "notifications.list_mails": {"operator"},
+    "notifications.list_parked": {"operator"},
+    "notifications.replay_parked": {"operator"},
+    "notifications.discard_parked": {"operator"},
+}
+
+
+def test_has_a_row_for_every_operation():
+    served = set(catalogue.methods_of("notifications"))
+    assert set(MAY) == served
+    assert set(ALLOWED) == {method.name for method in served}
+
+
+@pytest.mark.parametrize("who", sorted(SUBJECTS))
+@pytest.mark.parametrize("name", sorted(ALLOWED))
+def test_answers_as_written(name, who):
+    method, subject = catalogue.methods()[name], SUBJECTS[who]
+    if who in ALLOWED[name]:
+        check_may(subject, method)
+    else:
+        with pytest.raises(Forbidden):
+            check_may(subject, method)
+
+
+def test_refuses_an_operation_without_a_row():
+    with pytest.raises(Forbidden):
+        check_may(SUBJECTS["operator"], catalogue.methods()["accounts.list_parked"])
