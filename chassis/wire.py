@@ -19,9 +19,7 @@ CONTENT_TYPE = "application/json"
 CALLS = "calls"
 REPLIES = "replies"
 DEAD_LETTERS = "dead-letters"
-LARGEST_BODY = (
-    8 * 1024 * 1024
-)  # Bytes. Above it a message is parked, not read: RabbitMQ 4 refuses 16 MiB, and nothing here needs half.
+LARGEST_BODY = 8 * 1024 * 1024  # Bytes; RabbitMQ 4 refuses 16 MiB, and nothing here needs half of that.
 
 
 class UnreadableMessage(Exception):

@@ -32,7 +32,7 @@ async def show_people(visit: Visit) -> Response:
 
 async def invite(visit: Visit) -> Response:
     """Invite one person."""
-    given = {name: visit.form.get(name, "") for name in schemas.Invitee._declared_fields}
+    given = {name: visit.form[name] for name in schemas.Invitee._declared_fields if name in visit.form}
     invitees = receiving.load(schemas.Invitees, {"invitees": [given]})["invitees"]
     await visit.asking(invitations.invite, organization_id=visit.organization_id, invitees=invitees)
     return visit.redirect(f"{visit.request.url.path}?info=invitation")

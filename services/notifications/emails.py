@@ -13,25 +13,18 @@ from email.utils import format_datetime, parseaddr
 from functools import cache
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 import css_inline
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from chassis.french import NO_BREAK, instant_in_words, siret_in_groups
 from contracts.vocabulary import StructureKind
 
 LONGEST_SUBJECT = 250  # Characters; the mail provider refuses more than 255.
 LONGEST_ORGANIZATION_NAME = 80
 LINE_LENGTH = 76
 PAPERS = ("txt", "html")
-_PARIS = ZoneInfo("Europe/Paris")
-_DAYS = ("lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi", "dimanche")
-_MONTHS = (
-    *("janvier", "février", "mars", "avril", "mai", "juin"),
-    *("juillet", "août", "septembre", "octobre", "novembre", "décembre"),
-)
-_NO_BREAK = "\N{NO-BREAK SPACE}"
 
 
 @dataclass(frozen=True)
@@ -93,22 +86,10 @@ def cut(text: str, longest: int) -> str:
     return text if len(text) <= longest else text[: longest - 1].rstrip() + "…"
 
 
-def in_words(instant: datetime) -> str:
-    """« mardi 8 décembre 2026 à 14 h 05 », in Paris."""
-    local = instant.astimezone(_PARIS)
-    day = "1er" if local.day == 1 else str(local.day)
-    return f"{_DAYS[local.weekday()]} {day} {_MONTHS[local.month - 1]} {local.year} à {local.hour} h {local.minute:02}"
-
-
 def typeset(text: str) -> str:
     """French spacing that no line end may break: before ; : ? ! and inside « »; between hour and minutes."""
-    text = re.sub(r" ([;:?!»])", rf"{_NO_BREAK}\1", text.replace("« ", f"«{_NO_BREAK}"))
-    return re.sub(r"\b(\d{1,2}) h (\d\d)\b", rf"\1{_NO_BREAK}h{_NO_BREAK}\2", text)
-
-
-def siret_in_groups(siret: str) -> str:
-    """« 123 456 789 00012 »."""
-    return _NO_BREAK.join((siret[:3], siret[3:6], siret[6:9], siret[9:]))
+    text = re.sub(r" ([;:?!»])", rf"{NO_BREAK}\1", text.replace("« ", f"«{NO_BREAK}"))
+    return re.sub(r"\b(\d{1,2}) h (\d\d)\b", rf"\1{NO_BREAK}h{NO_BREAK}\2", text)
 
 
 def structure_kind(code: str) -> str:
@@ -164,7 +145,7 @@ def _environment(paper: str) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(in_words=in_words, cut=cut, siret=siret_in_groups, kind=structure_kind)
+    environment.filters.update(in_words=instant_in_words, cut=cut, siret=siret_in_groups, kind=structure_kind)
     environment.filters.update(flow=flow_html if paper == "html" else flow, line=flow_html if paper == "html" else line)
     environment.globals["longest_name"] = LONGEST_ORGANIZATION_NAME
     return environment

@@ -9,6 +9,7 @@ from contracts.accounts import PasswordIsTooWeak, WrongEmailOrPassword
 from contracts.invitations import InvitationIsForSomeoneElse, InvitationIsOver
 from contracts.links import LinkIsUnknown
 from contracts.organizations import MagicLinkIsOver, OrganizationNotFound
+from contracts.vocabulary import Role
 from gateway.app import all_pages
 from gateway.health import Health
 from tests.gateway import samples
@@ -78,7 +79,7 @@ async def test_a_link_that_leads_nowhere_says_what_to_do_next(page, refusal, sta
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if page.verb == "GET"], ids=lambda page: page.path)
-async def test_a_broken_page_says_no_more_than_that(page, logged_in, bus):
+async def test_r09_a_broken_page_says_no_more_than_that(page, logged_in, bus):
     for name in list(bus.answers):
         bus.answers[name] = RuntimeError("postgresql://secret")
     response = await logged_in.get(samples.path_of(page))
@@ -218,6 +219,13 @@ class TestDashboard:
         response = await submit(logged_in, PEOPLE, role="administrator", **sent)
         assert response.headers["location"] == f"{PEOPLE}?info=invitation"
         assert bus.calls[-1]["request"]["invitees"][0]["role"] == "administrator"
+
+    async def test_offers_no_role_that_a_member_cannot_give(self, logged_in, bus):
+        assert 'name="role"' in is_page(await logged_in.get(PEOPLE))
+        bus.answer(organizations.get_standing, samples.RESULTS[organizations.get_standing] | {"role": Role.MEMBER})
+        assert 'name="role"' not in is_page(await logged_in.get(PEOPLE))
+        await submit(logged_in, PEOPLE, **samples.BODIES["Invitees"]["invitees"][0])
+        assert bus.calls[-1]["request"]["invitees"][0]["role"] == Role.MEMBER
 
     async def test_shows_what_is_wrong_with_an_invitation(self, logged_in, bus):
         text = is_page(await submit(logged_in, PEOPLE, email="x", first_name="http://x", last_name="M", role="member"), 422)

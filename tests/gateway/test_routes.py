@@ -72,7 +72,7 @@ async def test_refuses_a_session_that_has_ended(route, client, bus, is_problem):
 
 @calling_routes
 @pytest.mark.parametrize("error", [RuntimeError("postgresql://secret"), KeyError("x"), CallFailed("r")], ids=repr)
-async def test_breaks_without_a_word(route, error, client, bus, bearer, is_problem):
+async def test_r09_breaks_without_a_word(route, error, client, bus, bearer, is_problem):
     samples.answer_all(bus)
     bus.answer(route.methods[-1], error)
     headers = {"X-Request-Id": "asked-by-me-1"} | ({} if route.body_is_for_visitors else bearer)

@@ -184,14 +184,6 @@ class TestAddressMail:
         assert envelope(site=site)["From"] == "Plateforme <noreply@emplois.example>"
 
 
-class TestInWords:
-    def test_tells_paris_time(self):
-        assert emails.in_words(datetime(2026, 12, 8, 13, 5, tzinfo=UTC)) == "mardi 8 décembre 2026 à 14 h 05"
-
-    def test_knows_summer_time_and_the_first(self):
-        assert emails.in_words(datetime(2026, 7, 31, 22, 0, tzinfo=UTC)) == "samedi 1er août 2026 à 0 h 00"
-
-
 class TestTypeset:
     def test_breaks_no_line_before_a_colon_or_inside_quotes(self):
         assert emails.typeset("Lien : « ici » !") == "Lien\xa0: «\xa0ici\xa0»\xa0!"
