@@ -19,6 +19,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from chassis.french import NO_BREAK, instant_in_words, siret_in_groups
+from contracts.addresses import ascii_domain
 from contracts.vocabulary import StructureKind
 
 LONGEST_SUBJECT = 250  # Characters; the mail provider refuses more than 255.
@@ -120,7 +121,7 @@ def _ends_a_line(character: str) -> bool:
 def _address(recipient: str) -> Address:
     """An address as it goes on the wire; its domain in ASCII, or servers without SMTPUTF8 would refuse it."""
     local_part, _, domain = recipient.rpartition("@")
-    return Address(username=local_part, domain=domain if domain.isascii() else domain.encode("idna").decode("ascii"))
+    return Address(username=local_part, domain=ascii_domain(domain))
 
 
 def _render(template: str, block: str, paper: str, facts: Mapping[str, Any], site: Site) -> str:

@@ -39,7 +39,9 @@ class TestCall:
         with pytest.raises(Invalid) as refusal:
             caller.call(accounts.create_staff, {**STAFF, "first_name": "http://spam.example"})
 
-        assert refusal.value.facts["errors"] == [{"pointer": "/first_name", "detail": "Un nom ne contient ni lien ni balise."}]
+        assert refusal.value.facts["errors"] == [
+            {"pointer": "/first_name", "detail": "Un nom ne contient ni lien, ni adresse, ni balise."}
+        ]
 
     def test_repeated_with_its_key_has_one_effect_and_the_first_answer(self, probe, caller):
         with ThreadPoolExecutor(8) as pool:

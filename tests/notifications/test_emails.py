@@ -176,8 +176,17 @@ class TestAddressMail:
         assert len(read_back(mail)["To"].addresses) <= 1
         assert read_back(mail)["Bcc"] is None
 
-    def test_writes_an_international_domain_in_ascii(self):
-        assert envelope(recipient="amelie@bücher.example")["To"].addresses[0].addr_spec == "amelie@xn--bcher-kva.example"
+    @pytest.mark.parametrize(
+        ("domain", "on_the_wire"),
+        [
+            ("bücher.example", "xn--bcher-kva.example"),
+            ("faß.example", "xn--fa-hia.example"),
+            ("βόλος.example", "xn--nxasmm1c.example"),
+        ],
+    )
+    def test_writes_an_international_domain_in_ascii_and_no_other_s(self, domain, on_the_wire):
+        """IDNA 2003 would write to « fass.example », which somebody else may own."""
+        assert envelope(recipient=f"amelie@{domain}")["To"].addresses[0].addr_spec == f"amelie@{on_the_wire}"
 
     def test_names_the_sender_as_set(self):
         site = Site(SITE.name, SITE.public_url, "Plateforme <noreply@emplois.example>")
