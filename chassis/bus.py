@@ -20,6 +20,8 @@ from chassis.backoff import waits
 HEARTBEAT_SECONDS = 4  # Noticed after two missed: a half-open connection is replaced within 15 s.
 CONNECT_SECONDS = 2
 DRAIN_SECONDS = 1.0
+ANSWER_SECONDS = 10.0  # For each answer of the broker, such as to a declaration.
+STEADY_SECONDS = 5.0  # A connection that held so long starts the waits anew.
 BROKEN = (OSError, amqp.AMQPError, EOFError)
 
 _log = log.get()
@@ -32,9 +34,11 @@ def user_of(url: str) -> str:
 
 def connect(url: str) -> Connection:
     """A connection that is open, with heartbeats and time-outs on every socket operation."""
-    options = {"read_timeout": 10, "write_timeout": 5, "client_properties": {"product": "emplois"}}
+    options = {"client_properties": {"product": "emplois"}}
     connection = Connection(url, heartbeat=HEARTBEAT_SECONDS, connect_timeout=CONNECT_SECONDS, transport_options=options)
-    connection.connect()
+    connection.ensure_connection(max_retries=0, reraise_as_library_errors=False)  # `connect` would try twice.
+    # On the socket itself: the time-outs that py-amqp sets through the kernel do nothing to eventlet's sockets.
+    connection.connection.sock.settimeout(ANSWER_SECONDS)
     # py-amqp would look for a « blocked » notice before each publish by reading the socket, which has its reader already.
     connection.connection.client_properties["capabilities"].pop("connection.blocked", None)
     return connection
@@ -81,9 +85,10 @@ class Link:
         """Keep the connection until `stop`."""
         attempts = waits()
         while not self._stopping.is_set():
+            opened_at = float("inf")
             try:
                 self._open()
-                attempts = waits()
+                opened_at = time.monotonic()
                 self._drain()
             except Exception as error:  # Nothing that happens to one connection may end the process.
                 if not self._stopping.is_set():
@@ -91,6 +96,8 @@ class Link:
                     _log.warning("broker_connection_lost", link=self.name, error=type(error).__name__)
             finally:
                 self._lose()
+            if time.monotonic() - opened_at > STEADY_SECONDS:
+                attempts = waits()
             self._stopping.wait(next(attempts))
 
     def stop(self) -> None:

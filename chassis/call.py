@@ -35,6 +35,10 @@ from contracts.method import Method
 CONFIRM_SECONDS = 2.0  # A broker that does not take a request within this is down: an alarm, a freeze.
 
 
+class CallIsNotDeclared(RuntimeError):
+    """What a method calls while it is served stands in its contract: the graph of calls is checked for cycles."""
+
+
 @dataclass
 class _Waiting:
     """One call in flight."""
@@ -72,13 +76,16 @@ class Caller:
         body = dump_request(method, request)
         seconds = method.deadline if context is None else context.seconds_left(method.deadline)
         headers = self._headers(method, body, context, key, seconds)
+        outcome = "failure"
         try:
             result = read_reply(method, self._exchange(method, body, headers, seconds))
+            outcome = "result"
+            return result
         except Refusal as refusal:
-            metrics.calls_made.labels(method=method.name, outcome=refusal.kind).inc()
+            outcome = refusal.kind
             raise
-        metrics.calls_made.labels(method=method.name, outcome="result").inc()
-        return result
+        finally:
+            metrics.calls_made.labels(method=method.name, outcome=outcome).inc()
 
     def reply(self, reply_to: str, correlation_id: str, body: bytes) -> None:
         """Send one reply; a lost reply is a missed deadline at the caller's, and nothing here."""
@@ -200,8 +207,18 @@ class Calling:
 
     def __call__(self, method: Method, **request: Any) -> Any:
         """Call for the subject of the work in hand; a service's own when a timer or an event started it."""
-        return self._caller.call(method, request, context=self._context)
+        return self._call(method, request, self._context)
 
     def as_service(self, method: Method, **request: Any) -> Any:
         """Call in the service's own name: what the visitor who clicked a link may not ask for."""
-        return self._caller.call(method, request, context=self._context.without_person())
+        return self._call(method, request, self._context.without_person())
+
+    def within(self, seconds: float) -> "Calling":
+        """The same calls, given up after so many seconds from now on: for what must not use up the time of an answer."""
+        return Calling(self._caller, self._context.within(seconds))
+
+    def _call(self, method: Method, request: dict[str, Any], context: Context) -> Any:
+        served = context.method
+        if served is not None and method.name not in served.calls:
+            raise CallIsNotDeclared(f"{served.name} calls {method.name}, and its contract does not say so")
+        return self._caller.call(method, request, context=context)

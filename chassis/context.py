@@ -44,6 +44,10 @@ class Context:
         """Time for a step of this work, in seconds."""
         return at_most if self.deadline is None else min(at_most, self.deadline - time.time())
 
+    def within(self, seconds: float) -> "Context":
+        """The same cause, with so many seconds from now on at most."""
+        return replace(self, deadline=time.time() + self.seconds_left(seconds))
+
     def derived_key(self, method: Method, body: bytes) -> str:
         """The idempotency key of a nested call: the same when the same cause is served again."""
         return hashlib.sha256(f"{self.cause}|{method.name}|".encode() + body).hexdigest()

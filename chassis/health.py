@@ -16,6 +16,7 @@ from chassis import log
 from chassis.bus import connect, drop, open_channel
 
 ANSWER_IS_FRESH_FOR = 1.0  # Seconds: a probe storm asks the dependencies once.
+CHECK_SECONDS = 2.0  # A dependency that does not answer for so long is told as such, and holds up nothing.
 HEALTH_TYPE = "application/health+json"
 
 _log = log.get()
@@ -27,7 +28,7 @@ class Health:
 
     def __init__(self, name: str, checks: dict[str, Check]) -> None:
         self._name = name
-        self._checks = checks
+        self._probes = {name: _Probe(check) for name, check in checks.items()}
         self._asking = threading.Lock()
         self._asked_at = float("-inf")
         self._found: dict[str, str | None] = {}
@@ -36,7 +37,10 @@ class Health:
         """What each check says."""
         with self._asking:
             if time.monotonic() - self._asked_at > ANSWER_IS_FRESH_FOR:
-                self._found = {name: _ask(check) for name, check in self._checks.items()}
+                for probe in self._probes.values():
+                    probe.start()
+                end = time.monotonic() + CHECK_SECONDS
+                self._found = {name: probe.result(until=end) for name, probe in self._probes.items()}
                 self._asked_at = time.monotonic()
             return self._found
 
@@ -71,11 +75,31 @@ def _entry(problem: str | None) -> dict[str, str]:
     return {"status": "pass"} if problem is None else {"status": "fail", "output": problem}
 
 
-def _ask(check: Check) -> str | None:
-    try:
-        return check()
-    except Exception as error:
-        return type(error).__name__
+class _Probe:
+    """One check, asked in a thread of its own, and not again while its last question is still open."""
+
+    def __init__(self, check: Check) -> None:
+        self._check = check
+        self._done = threading.Event()
+        self._done.set()
+        self._problem: str | None = None
+
+    def start(self) -> None:
+        if self._done.is_set():
+            self._done.clear()
+            threading.Thread(target=self._ask, daemon=True).start()
+
+    def result(self, *, until: float) -> str | None:
+        """What the check says; `until` is on the monotonic clock."""
+        return self._problem if self._done.wait(max(0.0, until - time.monotonic())) else "no answer"
+
+    def _ask(self) -> None:
+        try:
+            self._problem = self._check()
+        except Exception as error:
+            self._problem = type(error).__name__
+        finally:
+            self._done.set()
 
 
 def checks_of(host: Any) -> dict[str, Check]:

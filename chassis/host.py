@@ -12,7 +12,7 @@ from typing import Any
 from kombu import Connection
 from nameko.extensions import SharedExtension
 
-from chassis import log, metrics, topology
+from chassis import log, metrics, topology, waiting
 from chassis.bus import Link, open_channel
 from chassis.call import Caller
 from chassis.db import Store
@@ -24,7 +24,9 @@ from chassis.settings import ServiceSettings
 CALLS_PREFETCH = 10
 EVENTS_PREFETCH = 5
 LAG_SECONDS = 0.5
-DISPATCH_AGAIN_SECONDS = 2.0
+DISPATCH_AGAIN_SECONDS = 2.0  # Doubling up to a minute: what cannot be taken now waits, and those behind it do not.
+MOST_DISPATCH_SECONDS = 60.0
+COUNT_SECONDS = 5.0
 
 _log = log.get()
 
@@ -69,6 +71,7 @@ class Host(SharedExtension):
             self.relay.run,
             self._dispatch,
             self._watch_lag,
+            self._count,
             self._purge,
             lambda: serve_health(self),
         ]
@@ -83,7 +86,8 @@ class Host(SharedExtension):
         try:
             with self.listener.writing():
                 for channel, tag in self._consumers:
-                    channel.basic_cancel(tag, nowait=True)
+                    if channel.connection is not None:
+                        channel.basic_cancel(tag, nowait=True)
         except Exception as error:  # A broken connection takes no messages either.
             _log.info("cancel_failed", error=type(error).__name__)
         self._inbound.put(None)
@@ -95,9 +99,21 @@ class Host(SharedExtension):
         self.caller.link.stop()
         self.store.engine.dispose()
 
-    def again(self, take: Callable[[Any], None], message: Any) -> None:
-        """Hand a message to its entrypoint once more."""
-        self._inbound.put((take, message))
+    def again(self, take: Callable[[Any], None], message: Any, wait: float = DISPATCH_AGAIN_SECONDS) -> None:
+        """Hand a message to its entrypoint once more; `wait` is how long, in seconds, if that fails too."""
+        self._inbound.put((take, message, wait))
+
+    def aside(self, work: Callable[[], None]) -> None:
+        """Do what may take long, such as to wait for the database, without holding up the next message; again if it fails."""
+
+        def run() -> None:
+            try:
+                work()
+            except Exception as error:  # A managed thread that fails would end the process.
+                _log.error("aside_failed", **log.describe(error))
+                self._later(lambda _: self.aside(work), None, DISPATCH_AGAIN_SECONDS)
+
+        self.container.spawn_managed_thread(run, identifier="aside")
 
     def expected_queues(self) -> list[str]:
         """The queues on which this process must be a consumer to be ready."""
@@ -108,15 +124,18 @@ class Host(SharedExtension):
         """Settle a message on the channel it came by; one of a lost connection is redelivered, and deduplicated."""
         try:
             with self.listener.writing():
-                message.channel.basic_ack(message.delivery_tag)
+                if message.channel.connection is not None:  # Else it came by a connection that is gone; the present one is well.
+                    message.channel.basic_ack(message.delivery_tag)
+                    return
         except Exception as error:
-            _log.info("ack_lost", error=type(error).__name__)
+            _log.info("ack_failed", error=type(error).__name__)
+        metrics.acks_lost.inc()
 
     def _listen(self, connection: Connection) -> None:
         if self.stopping.is_set():
             return
         channel = open_channel(connection, CALLS_PREFETCH)
-        topology.dead_letters(channel).declare()
+        topology.dead_letters(self.settings.name)(channel).declare()
         topology.replies(channel).declare()
         if self.serving:
             queue = topology.calls_queue(self.settings.name)(channel)
@@ -135,7 +154,7 @@ class Host(SharedExtension):
 
     def _consume(self, channel: Any, queue_name: str, take: Callable[[Any], None]) -> None:
         def received(message: Any) -> None:
-            self._inbound.put((take, message))
+            self.again(take, message)
 
         tag = channel.basic_consume(queue_name, callback=received, on_cancel=self._cancelled)
         self._consumers.append((channel, tag))
@@ -158,14 +177,17 @@ class Host(SharedExtension):
             item = self._inbound.get()
             if item is None:
                 return
-            take, message = item
+            take, message, wait = item
             try:
                 take(message)
             except Exception as error:  # One message may not stop the next; it is neither lost nor forgotten unsettled.
                 _log.error("dispatch_failed", **log.describe(error))
-                again = threading.Timer(DISPATCH_AGAIN_SECONDS, self.again, (take, message))
-                again.daemon = True
-                again.start()
+                self._later(take, message, wait)
+
+    def _later(self, take: Callable[[Any], None], message: Any, wait: float) -> None:
+        timer = threading.Timer(wait, self.again, (take, message, min(wait * 2, MOST_DISPATCH_SECONDS)))
+        timer.daemon = True
+        timer.start()
 
     def _purge(self) -> None:
         while not self.stopping.wait(PURGE_SECONDS):
@@ -174,6 +196,14 @@ class Host(SharedExtension):
                     purge(session, now=now)
             except Exception as error:  # The next turn may succeed.
                 _log.warning("purge_failed", **log.describe(error))
+
+    def _count(self) -> None:
+        while not self.stopping.wait(COUNT_SECONDS):
+            try:
+                with self.store.reading() as session:
+                    waiting.count(session)
+            except Exception as error:  # The last numbers stand until the next turn.
+                _log.warning("count_failed", **log.describe(error))
 
     def _watch_lag(self) -> None:
         while not self.stopping.is_set():

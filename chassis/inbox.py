@@ -63,22 +63,25 @@ class Handles(Shares, Entrypoint):
         died_at = (message.headers or {}).get("x-death", [{}])[0]
         received = _read(died_at.get("queue", self.handler), message)
         reason = f"the broker gave up: {died_at.get('reason', 'unknown')}"
-        self._set_aside(received, partial(self.host.ack, message), reason, may_heal=False)
+        self._set_aside_soon(received, partial(self.host.ack, message), reason)
+
+    def take_parked(self, received: Received) -> None:
+        """Run the handler on what was set aside."""
+        self._run(received, lambda: None)
 
     def _run(self, received: Received, ack: Any) -> None:
         try:
             facts = self._facts(received)
         except UnreadableMessage as error:
             metrics.messages_unreadable.labels(queue=self.handler).inc()
-            self._set_aside(received, ack, f"unreadable: {error}", may_heal=False)
+            self._set_aside_soon(received, ack, f"unreadable: {error}")
             return
         if facts is None:
-            metrics.events_handled.labels(handler=self.handler, outcome="unknown").inc()
-            ack()
+            self.host.aside(partial(self._finish, received, ack, "unknown"))
             return
         context = Context(
             subject=service_subject(self.host.settings.name),
-            request_id=str(received.headers.get("request_id") or uuid4().hex),
+            request_id=_request_id(received),
             cause=f"{self.handler}|{received.message_id}",
             guard=OncePerMessage(self.handler, str(received.message_id)),
         )
@@ -101,17 +104,15 @@ class Handles(Shares, Entrypoint):
         error = exc_info[1] if exc_info else None
         try:
             self._conclude(received, ack, error)
-        except Exception as failure:  # Nothing after the work may end the process.
+        except Exception as failure:  # Nothing after the work may end the process, nor leave the message unsettled.
             _log.error("conclusion_failed", handler=self.handler, **log.describe(failure))
+            self.host.aside(partial(self._conclude, received, ack, error))
         return None, None
 
     def _conclude(self, received: Received, ack: Any, error: Exception | None) -> None:
         if error is None or isinstance(error, AlreadyDone):
-            if received.attempt_count:
-                self._until_stored(forget, received)
-            metrics.events_handled.labels(handler=self.handler, outcome="done" if error is None else "repeated").inc()
-            ack()
-        elif isinstance(error, DatabaseIsDown):
+            self._finish(received, ack, "done" if error is None else "repeated")
+        elif isinstance(error, DatabaseIsDown) and not self._is_database_there():  # Else another service's: it was asked.
             self._wait_for_database()
             self.host.again(lambda _: self._run(received, ack), None)
         else:
@@ -119,6 +120,15 @@ class Handles(Shares, Entrypoint):
             note = _log.warning if may_heal else _log.error
             note("event_failed", handler=self.handler, message_id=received.message_id, **log.describe(error))
             self._set_aside(received, ack, f"{type(error).__name__}: {log.describe(error)['at'][-1:]}", may_heal=may_heal)
+
+    def _finish(self, received: Received, ack: Any, outcome: str) -> None:
+        if received.parked_id:
+            self._until_stored(forget, received)
+        metrics.events_handled.labels(handler=self.handler, outcome=outcome).inc()
+        ack()
+
+    def _set_aside_soon(self, received: Received, ack: Any, reason: str) -> None:
+        self.host.aside(partial(self._set_aside, received, ack, reason, may_heal=False))
 
     def _set_aside(self, received: Received, ack: Any, reason: str, *, may_heal: bool) -> None:
         state = self._until_stored(park, received, reason=reason, may_heal=may_heal)
@@ -139,13 +149,16 @@ class Handles(Shares, Entrypoint):
 
     def _wait_for_database(self) -> None:
         for wait in waits():
-            if self.host.stopping.wait(wait):
+            if self.host.stopping.wait(wait) or self._is_database_there():
                 return
-            try:
-                self.host.store.ping()
-                return
-            except Exception as error:
-                _log.warning("database_down", handler=self.handler, error=type(error).__name__)
+
+    def _is_database_there(self) -> bool:
+        try:
+            self.host.store.ping()
+        except Exception as error:
+            _log.warning("database_down", handler=self.handler, error=type(error).__name__)
+            return False
+        return True
 
     def _sweep(self) -> None:
         """Run again what was set aside, when its time has come."""
@@ -156,10 +169,17 @@ class Handles(Shares, Entrypoint):
                 for received in due:
                     entrypoint = self.host.handling.get(received.handler)
                     if entrypoint:
-                        entrypoint._run(received, lambda: None)
+                        entrypoint.take_parked(received)
+                    else:
+                        self._set_aside_soon(received, lambda: None, "no handler of this name any more")
             except Exception as error:
                 _log.warning("sweep_failed", **log.describe(error))
                 time.sleep(SWEEP_SECONDS)
+
+
+def _request_id(received: Received) -> str:
+    given = received.headers.get("request_id")
+    return given if isinstance(given, str) and given and "\x00" not in given else uuid4().hex
 
 
 def _read(handler: str, message: Any) -> Received:

@@ -41,7 +41,7 @@ def script_of(service: str) -> ScriptDirectory:
 def config_of(service: str) -> Config:
     """Alembic's settings of one service, without a file."""
     config = Config()
-    config.set_main_option("script_location", str(SERVICES / service / "migrations"))
+    config.set_main_option("script_location", str(SERVICES / service / "migrations").replace("%", "%%"))  # It would interpolate.
     config.set_main_option("path_separator", "os")
     return config
 

@@ -3,6 +3,7 @@
 Independent of the broker's own redelivery, so that a failing message neither spins nor stops its queue.
 """
 
+import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -41,6 +42,12 @@ class Received:
     message_id: str | None = None
     event: str | None = None
     attempt_count: int = 0
+    parked_id: UUID | None = None  # Where it comes from the table.
+
+    @property
+    def key(self) -> str:
+        """What tells it from others: its id, or its body's hash where it came without one."""
+        return self.message_id or f"sha256:{hashlib.sha256(self.body).hexdigest()}"
 
 
 def next_attempt(attempt_count: int, first_seen_at: datetime, now: datetime) -> datetime | None:
@@ -61,10 +68,10 @@ def park(session: Session, received: Received, *, reason: str, may_heal: bool, n
     row = {
         "parked_id": new_id(),
         "handler": received.handler,
-        "message_id": received.message_id,
-        "event": received.event,
-        "headers": {key: str(value) for key, value in received.headers.items()},
-        "content_type": received.content_type,
+        "message_id": _storable(received.key),
+        "event": received.event and _storable(received.event),
+        "headers": {_storable(key): _storable(str(value)) for key, value in received.headers.items()},
+        "content_type": received.content_type and _storable(received.content_type),
         "body": received.body if len(received.body) <= LARGEST_BODY else received.body[:KEPT_BYTES],
         "first_seen_at": now,
         **changed,
@@ -93,7 +100,14 @@ def claim_due(session: Session, *, now: datetime, limit: int = 20) -> list[Recei
 
 
 def _is(received: Received) -> sa.ColumnElement[bool]:
-    return (parked.c.handler == received.handler) & (parked.c.message_id == received.message_id)
+    if received.parked_id:
+        return parked.c.parked_id == received.parked_id
+    return (parked.c.handler == received.handler) & (parked.c.message_id == _storable(received.key))
+
+
+def _storable(text: str) -> str:
+    """Text that PostgreSQL takes: a message of anybody may hold what it does not."""
+    return text.replace("\x00", "�").encode("utf-8", "replace").decode()
 
 
 def _one(received: Received, column: sa.Column) -> sa.Select:
@@ -109,6 +123,7 @@ def _received(row: Any) -> Received:
         message_id=row.message_id,
         event=row.event,
         attempt_count=row.attempt_count,
+        parked_id=row.parked_id,
     )
 
 

@@ -11,7 +11,7 @@ PURGE_SECONDS = 600.0
 BATCH = 5000  # Rows at a time, so that no purge holds locks for long.
 KEPT = (
     (outbox, outbox.c.published_at, timedelta(days=7)),
-    (inbox, inbox.c.handled_at, timedelta(days=7)),  # Longer than any retry or replay of a message.
+    (inbox, inbox.c.handled_at, timedelta(days=31)),  # No payload; longer than a message set aside, which may be replayed.
     (idempotent_results, idempotent_results.c.created_at, timedelta(hours=24)),
     (parked, parked.c.first_seen_at, timedelta(days=30)),
 )

@@ -58,20 +58,23 @@ class Publisher:
 
     def declare(self) -> None:
         """Bind every listener's queue to the exchange. Facts of a listener whose queue does not stand yet are held back."""
-        channel = self.connection.channel()
-        topology.events_exchange(self._service)(channel).declare()
+        with self.connection.channel() as channel:
+            topology.events_exchange(self._service)(channel).declare()
         events = topology.published_by(self._service)
-        self.held_back = {event.name for event in events for queue in topology.queues_of(event) if not self._bind(queue)}
+        held_back = {event.name for event in events for queue in topology.queues_of(event) if not self._bind(queue)}
+        if held_back != self.held_back:
+            _log.warning("events_held_back", events=sorted(held_back))
+        self.held_back = held_back
+        metrics.events_held_back.set(len(held_back))
 
     def _bind(self, queue: Queue) -> bool:
-        channel = self.connection.channel()
-        try:
-            queue(channel).queue_declare(passive=True)
-            queue(channel).queue_bind()
-        except NotFound:
-            return False
-        channel.close()
-        return True
+        with self.connection.channel() as channel:  # Closed in any case: py-amqp opens one anew after a refusal.
+            try:
+                queue(channel).queue_declare(passive=True)
+                queue(channel).queue_bind()
+            except NotFound:
+                return False
+            return True
 
     def publish(self, rows: list[Any]) -> list[int]:
         """Publish rows in order, wait for the broker's word on all; answers the ids that are safe with it."""
@@ -184,10 +187,9 @@ class Relay:
             if time.monotonic() - kept_alive > HEARTBEAT_EVERY:
                 kept_alive = time.monotonic()
                 publisher.keep_alive()
-                self._count(database)
                 if publisher.held_back:
                     publisher.declare()
-            if len(rows) < 2:
+            if not rows:
                 self._awake.wait(POLL_SECONDS)
                 self._awake.clear()
 
@@ -201,24 +203,16 @@ class Relay:
             publisher.declare()
             self._stopping.wait(POLL_SECONDS)
 
-    def _count(self, database: psycopg.Connection[Any]) -> None:
-        row = database.execute("SELECT count(*) AS waiting FROM outbox WHERE published_at IS NULL").fetchone()
-        metrics.outbox_unpublished.set(row.waiting)  # type: ignore[union-attr]
-
 
 def unpublished(database: psycopg.Connection[Any], limit: int = BATCH, held_back: Iterable[str] = ()) -> list[Any]:
-    """The next rows in order, each aggregate at most once: one that is given back must not be overtaken by its own next fact."""
-    rows = database.execute(
-        "SELECT id, message_id, event, aggregate_id, aggregate_version, payload, request_id"
-        " FROM outbox WHERE published_at IS NULL AND event <> ALL(%s) ORDER BY id LIMIT %s",
+    """The next rows in order, each aggregate's oldest only: one that is held or given back is not overtaken by its next fact."""
+    return database.execute(
+        "SELECT id, message_id, event, aggregate_id, aggregate_version, payload, request_id FROM outbox AS next"
+        " WHERE published_at IS NULL AND event <> ALL(%s) AND NOT EXISTS (SELECT FROM outbox AS former"
+        " WHERE former.published_at IS NULL AND former.aggregate_id = next.aggregate_id AND former.id < next.id)"
+        " ORDER BY id LIMIT %s",
         [list(held_back), limit],
     ).fetchall()
-    seen: set[str] = set()
-    for position, row in enumerate(rows):
-        if row.aggregate_id in seen:
-            return rows[:position]
-        seen.add(row.aggregate_id)
-    return rows
 
 
 def mark_published(database: psycopg.Connection[Any], ids: list[int], shift_seconds: float) -> None:

@@ -18,7 +18,7 @@ from chassis import log
 from chassis.backoff import waits
 from chassis.db import connect_arguments
 from chassis.host import Host
-from chassis.settings import ServiceSettings, read_service_settings
+from chassis.settings import ServiceSettings, SettingIsMissing, read_service_settings
 
 DRAIN_SECONDS = 30
 
@@ -82,7 +82,10 @@ def _exit_now() -> None:
 def main(arguments: list[str]) -> int:
     """Run the service named in the arguments."""
     name = arguments[0]
-    settings = read_service_settings(name)
+    try:
+        settings = read_service_settings(name)
+    except SettingIsMissing as error:
+        sys.exit(str(error))
     log.configure(name, settings.log_level)
     return run(settings, service_class(name))
 

@@ -3,6 +3,8 @@
 A call past its deadline is not executed; one from an undeclared caller, or with a forged subject, is refused before any work.
 """
 
+import time
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -38,6 +40,15 @@ class KeyIsMissing(Invalid):
     """Il manque une clé d'idempotence."""
 
 
+@dataclass(frozen=True)
+class _Taken:
+    """A request in hand."""
+
+    message: Any
+    headers: CallHeaders
+    at: float = field(default_factory=time.monotonic)
+
+
 class Serves(Shares, Entrypoint):
     """Binds a `Method` to a service's Python method of the same name."""
 
@@ -64,14 +75,15 @@ class Serves(Shares, Entrypoint):
             metrics.calls_expired.labels(method=self.method.name).inc()
             self.host.ack(message)
             return
+        taken = _Taken(message, headers)
         try:
             context, request = self._admit(message, headers, raw)
         except UnreadableMessage as error:
             self._drop(message, error)
         except Refusal as refusal:
-            self._answer(message, headers, reply_refusal(refusal), refusal.kind)
+            self._answer(taken, reply_refusal(refusal), refusal.kind)
         else:
-            done = partial(self._done, message, headers)
+            done = partial(self._done, taken)
             self.container.spawn_worker(self, (), request, context_data={"context": context}, handle_result=done)
 
     def _admit(self, message: Any, headers: CallHeaders, raw: bytes) -> tuple[Context, dict[str, Any]]:
@@ -96,12 +108,13 @@ class Serves(Shares, Entrypoint):
         )
         return context, request
 
-    def _done(self, message: Any, headers: CallHeaders, worker: Any, result: Any, exc_info: Any) -> tuple[Any, Any]:
+    def _done(self, taken: "_Taken", worker: Any, result: Any, exc_info: Any) -> tuple[Any, Any]:
         try:
-            body, outcome = self._reply(headers, result, exc_info[1] if exc_info else None)
-            self._answer(message, headers, body, outcome)
-        except Exception as error:  # Nothing after the work may end the process.
+            body, outcome = self._reply(taken.headers, result, exc_info[1] if exc_info else None)
+        except Exception as error:  # A result that its schema cannot write: nothing after the work may end the process.
             _log.error("reply_failed", method=self.method.name, **log.describe(error))
+            body, outcome = reply_failure(taken.headers.request_id), "failure"
+        self._answer(taken, body, outcome)
         return None, None
 
     def _reply(self, headers: CallHeaders, result: Any, error: Exception | None) -> tuple[bytes, str]:
@@ -116,13 +129,13 @@ class Serves(Shares, Entrypoint):
         answer = result if isinstance(result, Answer) else dump_result(self.method, result)
         return reply_result(answer), "result"
 
-    def _answer(self, message: Any, headers: CallHeaders, body: bytes, outcome: str) -> None:
-        properties = message.properties
+    def _answer(self, taken: "_Taken", body: bytes, outcome: str) -> None:
+        properties = taken.message.properties
         metrics.calls_served.labels(method=self.method.name, outcome=outcome).inc()
-        metrics.call_seconds.labels(method=self.method.name).observe(max(0.0, self.method.deadline - headers.seconds_left()))
+        metrics.call_seconds.labels(method=self.method.name).observe(time.monotonic() - taken.at)
         if properties.get("reply_to"):
             self.host.caller.reply(properties["reply_to"], properties.get("correlation_id", ""), body)
-        self.host.ack(message)
+        self.host.ack(taken.message)
 
     def _drop(self, message: Any, error: UnreadableMessage) -> None:
         metrics.messages_unreadable.labels(queue=f"{self.method.service}.calls").inc()

@@ -27,6 +27,7 @@ outbox = sa.Table(
     sa.Column("published_at", Instant),
     sa.UniqueConstraint("message_id"),
     sa.Index("ix_outbox_unpublished", "id", postgresql_where=sa.text("published_at IS NULL")),
+    sa.Index("ix_outbox_unpublished_aggregate", "aggregate_id", "id", postgresql_where=sa.text("published_at IS NULL")),
     sa.Index("ix_outbox_published_at", "published_at", postgresql_where=sa.text("published_at IS NOT NULL")),
 )
 
@@ -38,12 +39,14 @@ inbox = sa.Table(
     sa.Column("handled_at", Instant, nullable=False, index=True),
 )
 
+PARKED_STATES = ("waiting", "dead")  # For their next attempt; for an operator's decision.
+
 parked = sa.Table(
     "parked",
     metadata,
     sa.Column("parked_id", UUID(as_uuid=True), primary_key=True),
     sa.Column("handler", sa.Text, nullable=False),
-    sa.Column("message_id", sa.Text),
+    sa.Column("message_id", sa.Text, nullable=False),  # Of a message without one, its body's hash.
     sa.Column("event", sa.Text),
     sa.Column("headers", JSONB, nullable=False),
     sa.Column("content_type", sa.Text),
@@ -53,7 +56,7 @@ parked = sa.Table(
     sa.Column("attempt_count", sa.Integer, nullable=False),
     sa.Column("first_seen_at", Instant, nullable=False),
     sa.Column("next_attempt_at", Instant),
-    sa.CheckConstraint("state IN ('waiting', 'dead')", name="state"),
+    sa.CheckConstraint(f"state IN {PARKED_STATES}", name="state"),
     sa.UniqueConstraint("handler", "message_id"),
     sa.Index("ix_parked_due", "next_attempt_at", postgresql_where=sa.text("state = 'waiting'")),
 )

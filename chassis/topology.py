@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from kombu import Exchange, Queue
 
-from chassis.wire import CALLS, DEAD_LETTERS, REPLIES
+from chassis.wire import CALLS, REPLIES
 from contracts import catalogue
 from contracts.event import Event
 from contracts.vocabulary import SERVICES
@@ -17,8 +17,7 @@ from contracts.vocabulary import SERVICES
 DELIVERY_LIMIT = 5
 
 calls = Exchange(CALLS, type="topic", durable=True)
-replies = Exchange(REPLIES, type="direct", durable=True)
-dead_letters = Exchange(DEAD_LETTERS, type="direct", durable=True)
+replies = Exchange(REPLIES, type="topic", durable=True)  # On a topic exchange the broker checks who binds which key.
 
 
 def events_exchange(service: str) -> Exchange:
@@ -31,10 +30,15 @@ def calls_queue(service: str) -> Queue:
     return Queue(f"{service}.calls", exchange=calls, routing_key=f"{service}.*", durable=True)
 
 
+def dead_letters(service: str) -> Exchange:
+    """Where the broker puts what it gives up delivering to one service; nobody else may write there or listen."""
+    return Exchange(f"{service}.dead-letters", type="fanout", durable=True)
+
+
 def dead_queue(service: str) -> Queue:
     """What the broker gave up delivering to one service's handlers."""
     arguments = {"x-queue-type": "quorum"}
-    return Queue(f"{service}.dead", exchange=dead_letters, routing_key=service, durable=True, queue_arguments=arguments)
+    return Queue(f"{service}.dead", exchange=dead_letters(service), durable=True, queue_arguments=arguments)
 
 
 def handler_queues(listener: str, events: list[Event]) -> list[Queue]:
@@ -43,8 +47,7 @@ def handler_queues(listener: str, events: list[Event]) -> list[Queue]:
     arguments = {
         "x-queue-type": "quorum",
         "x-delivery-limit": DELIVERY_LIMIT,
-        "x-dead-letter-exchange": DEAD_LETTERS,
-        "x-dead-letter-routing-key": service,
+        "x-dead-letter-exchange": dead_letters(service).name,
         "x-dead-letter-strategy": "at-least-once",
         "x-overflow": "reject-publish",
     }
@@ -95,19 +98,32 @@ def permissions(participant: str) -> Permissions:
     if participant not in SERVICES:
         return Permissions(_one_of({REPLIES, CALLS}, own_replies), _one_of({CALLS}, own_replies), _one_of({REPLIES}, own_replies))
     heard = catalogue.heard_by(participant)
-    own = {f"{participant}.calls", f"{participant}.dead"} | {f"{participant}.{handler}" for handler in heard}
+    queues = {f"{participant}.calls", f"{participant}.dead"} | {f"{participant}.{handler}" for handler in heard}
+    exchanges = {f"{participant}.events", f"{participant}.dead-letters", CALLS, REPLIES}
+    heard_exchanges = {events_exchange(event.service).name for events in heard.values() for event in events}
     listening = {queue.name for queue in queues_listening_to(participant)}
-    exchanges = {f"{participant}.events", CALLS, REPLIES, DEAD_LETTERS}
-    heard_exchanges = {f"{event.service}.events" for events in heard.values() for event in events}
     return Permissions(
-        configure=_one_of(own | exchanges | heard_exchanges, own_replies),
-        write=_one_of(own | listening | {f"{participant}.events", CALLS, REPLIES, DEAD_LETTERS}, own_replies),
-        read=_one_of(own | exchanges | heard_exchanges, own_replies),
+        configure=_one_of(queues | exchanges | heard_exchanges, own_replies),
+        write=_one_of(queues | exchanges | listening, own_replies),
+        read=_one_of(queues | exchanges | heard_exchanges, own_replies),
     )
 
 
 def topic_permissions(participant: str) -> list[tuple[str, str, str]]:
-    """(exchange, write, read) on routing keys: a user calls only the methods that name it a caller."""
+    """(exchange, write, read) on routing keys: a user calls only the methods that name it a caller, and hears only its own
+    answers and the facts that name it a listener.
+    """
     called = {method.name for method in catalogue.methods().values() if participant in method.callers}
-    served = rf"{participant}\..*"
-    return [(CALLS, _one_of(called), f"^{served}$")]
+    rows = [
+        (CALLS, _one_of(called), rf"^{participant}\..*$"),
+        (REPLIES, r"^[a-z]+\.replies\.[0-9a-f]+$", rf"^{participant}\.replies\.[0-9a-f]+$"),
+    ]
+    for service in SERVICES:
+        mine = service == participant
+        heard = {event.fact for event in published_by(service) if mine or participant in _listeners(event)}
+        rows.append((events_exchange(service).name, ".*" if mine else "^$", ".*" if mine else _one_of(heard)))
+    return rows
+
+
+def _listeners(event: Event) -> set[str]:
+    return {listener.partition(".")[0] for listener in event.heard_by}

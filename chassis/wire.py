@@ -3,6 +3,7 @@
 Bodies are one JSON object; what JSON has no type for (UUID, instant, date, enumeration) was made text by the schemas before.
 """
 
+import math
 import time
 from dataclasses import dataclass
 from functools import cache
@@ -18,7 +19,6 @@ from contracts.method import Method
 CONTENT_TYPE = "application/json"
 CALLS = "calls"
 REPLIES = "replies"
-DEAD_LETTERS = "dead-letters"
 LARGEST_BODY = 8 * 1024 * 1024  # Bytes; RabbitMQ 4 refuses 16 MiB, and nothing here needs half of that.
 
 
@@ -64,18 +64,28 @@ class CallHeaders:
     @classmethod
     def from_wire(cls, headers: dict[str, Any] | None) -> "CallHeaders":
         headers = headers or {}
-        try:
-            return cls(
-                deadline=float(headers["deadline"]),
-                subject=str(headers["subject"]),
-                request_id=str(headers["request_id"]),
-                idempotency_key=headers.get("idempotency_key"),
-            )
-        except (KeyError, ValueError) as error:
-            raise UnreadableMessage(f"header {error}") from None
+        key = _text(headers, "idempotency_key") if headers.get("idempotency_key") is not None else None
+        return cls(_instant(headers, "deadline"), _text(headers, "subject"), _text(headers, "request_id"), key)
 
     def seconds_left(self) -> float:
         return self.deadline - time.time()
+
+
+def _text(headers: dict[str, Any], name: str) -> str:
+    value = headers.get(name)
+    if not isinstance(value, str) or "\x00" in value:
+        raise UnreadableMessage(f"header {name}")
+    return value
+
+
+def _instant(headers: dict[str, Any], name: str) -> float:
+    try:
+        seconds = float(_text(headers, name))
+    except ValueError:
+        raise UnreadableMessage(f"header {name}") from None
+    if not math.isfinite(seconds):  # It would never pass.
+        raise UnreadableMessage(f"header {name}")
+    return seconds
 
 
 def expiration(seconds: float) -> str:

@@ -6,7 +6,7 @@ from contracts.event import event
 from contracts.links import LinkIsUnknown, get_mail_link_of
 from contracts.method import method
 from contracts.parked import discard_parked_of, list_parked_of, replay_parked_of
-from contracts.vocabulary import AccountKind
+from contracts.vocabulary import AccountKind, JoinState
 
 
 class PasswordIsTooWeak(Invalid):
@@ -31,6 +31,10 @@ class SessionHasEnded(Unauthenticated):
 
 class ConfirmationLinkIsOver(Gone):
     """Ce lien de confirmation a déjà servi ou a expiré. Connectez-vous pour en recevoir un nouveau."""
+
+
+class PasswordIsNotTheSignUps(Invalid):
+    """Ce n'est pas le mot de passe de la dernière inscription avec cette adresse. Refaites-la par le lien de la structure."""
 
 
 class AccountNotFound(NotFound):
@@ -58,14 +62,21 @@ Session = fields.record(
     expires_at=fields.Instant(),
 )
 OpenedSession = fields.record("OpenedSession", session=fields.Nested(Session), session_token=fields.Secret())
-Contact = fields.record(
-    "Contact",
-    account_id=fields.UUID(),
-    email=fields.Email(),
-    first_name=fields.Text(),
-    last_name=fields.Text(),
-    kind=fields.Choice(AccountKind),
-    is_open=fields.Boolean(),
+_contact = {
+    "account_id": fields.UUID(),
+    "email": fields.Email(),
+    "first_name": fields.Text(),
+    "last_name": fields.Text(),
+    "kind": fields.Choice(AccountKind),
+    "is_open": fields.Boolean(),
+}
+Contact = fields.record("Contact", **_contact)
+Account = fields.record(
+    "Account",
+    **_contact,
+    join_state=fields.Choice(JoinState, optional=True),  # Of what the sign-up was to join; none where it joined nothing.
+    join_organization_id=fields.UUID(optional=True),
+    join_refusal=fields.Text(optional=True, longest=1000),  # The sentence that people read.
 )
 
 sign_up_employer = method(
@@ -110,13 +121,12 @@ get_email_confirmation = method(
 
 confirm_email = method(
     "accounts.confirm_email",
-    takes={"token": fields.Secret()},
+    takes={"token": fields.Secret(), "password": fields.Secret()},
     gives={"email": fields.Email()},
     callers={"gateway"},
     changes=True,
-    refuses=(LinkIsUnknown, ConfirmationLinkIsOver),
+    refuses=(LinkIsUnknown, ConfirmationLinkIsOver, PasswordIsNotTheSignUps),
     calls={"organizations.claim_structure"},
-    deadline=8,  # More than the claim that it tries: when that fails, the address is confirmed all the same.
 )
 
 log_in = method(
@@ -128,7 +138,7 @@ log_in = method(
     refuses=(WrongEmailOrPassword, EmailMustBeConfirmed),
 )
 
-log_out = method("accounts.log_out", callers={"gateway"}, changes=True, refuses=(Unauthenticated,))
+log_out = method("accounts.log_out", callers={"gateway"}, changes=True, is_repeatable=True, refuses=(Unauthenticated,))
 
 get_session = method(
     "accounts.get_session",
@@ -138,7 +148,7 @@ get_session = method(
     refuses=(SessionHasEnded,),
 )
 
-get_account = method("accounts.get_account", gives=Contact, callers={"gateway"}, refuses=(Unauthenticated, AccountNotFound))
+get_account = method("accounts.get_account", gives=Account, callers={"gateway"}, refuses=(Unauthenticated, AccountNotFound))
 
 get_contacts = method(
     "accounts.get_contacts",

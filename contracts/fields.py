@@ -2,8 +2,10 @@
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from copy import copy
 from functools import cache
+from itertools import islice
 from typing import Any
 
 from email_validator import EmailNotValidError, validate_email
@@ -11,6 +13,9 @@ from marshmallow import EXCLUDE, RAISE, Schema, ValidationError
 from marshmallow import fields as ma
 from stdnum.fr import siren as siren_number
 from stdnum.fr import siret as siret_number
+
+LONGEST_SPELLING = 4  # Code points that one character of a name may be spelt with.
+MOST_ERRORS = 100  # Told of one request.
 
 
 class _French:
@@ -76,7 +81,18 @@ class Instant(_French, ma.AwareDateTime):
 
 
 class List(_French, ma.List):
-    """A list."""
+    """A list; `longest` is looked at before its items are, as each costs its time."""
+
+    def __init__(self, inner: ma.Field, *, longest: int | None = None, shortest: int | None = None, **kwargs: Any) -> None:
+        self.longest, self.shortest = longest, shortest
+        super().__init__(inner, **kwargs)
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        if isinstance(value, list) and self.longest is not None and len(value) > self.longest:
+            raise ValidationError(f"Au plus {self.longest} éléments.")
+        if isinstance(value, list) and self.shortest is not None and len(value) < self.shortest:
+            raise ValidationError(f"Au moins {self.shortest} élément{'s' if self.shortest > 1 else ''}.")
+        return super()._deserialize(value, attr, data, **kwargs)
 
 
 class Nested(_French, ma.Nested):
@@ -104,7 +120,10 @@ class Text(_French, ma.String):
         super().__init__(**kwargs)
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
-        text = unicodedata.normalize("NFC", super()._deserialize(value, attr, data, **kwargs)).strip()
+        given = super()._deserialize(value, attr, data, **kwargs)
+        if len(given) > LONGEST_SPELLING * self.longest:  # Before normalisation, whose time grows with the square of the length.
+            raise ValidationError(f"Au plus {self.longest} caractères.")
+        text = unicodedata.normalize("NFC", given).strip()
         if any(
             unicodedata.category(character) in ("Cc", "Cs") for character in text.replace("\n", "" if self.multiline else "\n")
         ):
@@ -148,11 +167,17 @@ class Email(_French, ma.String):
             raise ValidationError("Cette adresse e-mail n'est pas valide.") from None
 
 
+def _digits(typed: str) -> str:
+    """The digits of a number as a person writes it: spaces, dots and hyphens are forgiven; empty where there is anything else."""
+    found = re.sub(r"[\s.\-]", "", unicodedata.normalize("NFKC", typed[:100]))
+    return found if re.fullmatch("[0-9]+", found) else ""
+
+
 class Siren(_French, ma.String):
     """A SIREN: nine digits with their check digit; spaces are forgiven."""
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
-        digits = re.sub(r"\s", "", super()._deserialize(value, attr, data, **kwargs))
+        digits = _digits(super()._deserialize(value, attr, data, **kwargs))
         if not siren_number.is_valid(digits) or not int(digits):
             raise ValidationError("Un numéro SIREN a 9 chiffres ; vérifiez votre saisie.")
         return digits
@@ -162,7 +187,7 @@ class Siret(_French, ma.String):
     """A SIRET typed by a person: fourteen digits with their check digit; spaces are forgiven."""
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
-        digits = re.sub(r"\s", "", super()._deserialize(value, attr, data, **kwargs))
+        digits = _digits(super()._deserialize(value, attr, data, **kwargs))
         if not siret_number.is_valid(digits) or not int(digits):
             raise ValidationError("Un numéro SIRET a 14 chiffres ; vérifiez votre saisie.")
         return digits
@@ -172,7 +197,7 @@ class SirenOrSiret(_French, ma.String):
     """What a person knows of a company: a SIREN or a SIRET."""
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
-        digits = re.sub(r"\s", "", super()._deserialize(value, attr, data, **kwargs))
+        digits = _digits(super()._deserialize(value, attr, data, **kwargs))
         rule = siren_number if len(digits) == 9 else siret_number
         if not rule.is_valid(digits) or not int(digits):
             raise ValidationError("Saisissez un numéro SIREN (9 chiffres) ou SIRET (14 chiffres).")
@@ -238,12 +263,15 @@ def page_of(item: type[Schema]) -> dict[str, Any]:
 
 
 def pointers(messages: Any, path: str = "") -> list[dict[str, str]]:
-    """Marshmallow's nested messages as (JSON pointer, detail) pairs, in order."""
+    """Marshmallow's nested messages as (JSON pointer, detail) pairs, in order; the first hundred."""
+    return list(islice(_pointers(messages, path), MOST_ERRORS))
+
+
+def _pointers(messages: Any, path: str) -> Iterator[dict[str, str]]:
     if isinstance(messages, dict):
-        found = []
         for key, inner in messages.items():
-            found += pointers(inner, path if key == "_schema" else f"{path}/{key}")
-        return found
-    if isinstance(messages, list):
-        return [{"pointer": path, "detail": str(message)} for message in messages]
-    return [{"pointer": path, "detail": str(messages)}]
+            step = str(key).replace("~", "~0").replace("/", "~1")  # RFC 6901.
+            yield from _pointers(inner, path if key == "_schema" else f"{path}/{step}")
+    else:
+        for message in messages if isinstance(messages, list) else [messages]:
+            yield {"pointer": path, "detail": str(message)}

@@ -5,7 +5,7 @@ from contracts.errors import Forbidden, Gone, Invalid, TooMany, Unauthenticated
 from contracts.event import event
 from contracts.links import LinkIsUnknown, get_mail_link_of
 from contracts.method import method
-from contracts.organizations import OrganizationNotFound, StructureIsNotActive
+from contracts.organizations import GraceIsOver, OrganizationNotFound, StructureIsNotActive
 from contracts.parked import discard_parked_of, list_parked_of, replay_parked_of
 from contracts.vocabulary import InvitationState, Role
 
@@ -74,6 +74,7 @@ invite = method(
         Unauthenticated,
         OrganizationNotFound,
         Forbidden,
+        GraceIsOver,
         OnlyAdministratorsInviteAdministrators,
         Invalid,
         AddressIsRepeated,
@@ -88,7 +89,7 @@ list_invitations = method(
     takes={"organization_id": fields.UUID()},
     gives={"items": fields.List(fields.Nested(Invitation))},
     callers={"gateway"},
-    refuses=(Unauthenticated, OrganizationNotFound, Forbidden),
+    refuses=(Unauthenticated, OrganizationNotFound, Forbidden, GraceIsOver),
     calls={"organizations.get_standing"},
 )
 
@@ -105,7 +106,7 @@ check_acceptance = method(
     takes={"token": fields.Secret()},
     gives={"claim": fields.Secret(longest=4096), "email": fields.Email()},
     callers={"gateway"},
-    refuses=(LinkIsUnknown, InvitationIsOver, OrganizationNotFound, StructureIsNotActive),
+    refuses=(LinkIsUnknown, InvitationIsOver, OrganizationNotFound, StructureIsNotActive, Forbidden),
     calls={"organizations.get_standing"},
 )
 

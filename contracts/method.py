@@ -42,7 +42,8 @@ class Method:
     """One operation of one service.
 
     `deadline` is in seconds, from the caller's call to its answer. `changes` says that it writes: then a call carries an
-    idempotency key. `calls` names the methods that it calls while it is served.
+    idempotency key. `is_repeatable` says that doing it again does no harm, so that no result is kept for its key. `calls`
+    names the methods that it calls while it is served.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Method:
     gives: type[Schema] | None
     callers: frozenset[str]
     changes: bool
+    is_repeatable: bool
     refuses: tuple[type[Refusal], ...]
     calls: frozenset[str]
     deadline: float
@@ -64,8 +66,8 @@ class Method:
 
     @property
     def keeps_result(self) -> bool:
-        """Whether the result may be kept to answer a repeated call: never when it holds a secret."""
-        return self.changes and not holds_secret(self.gives)
+        """Whether the result is kept to answer a repeated call: never when it holds a secret."""
+        return self.changes and not self.is_repeatable and not holds_secret(self.gives)
 
 
 def method(
@@ -75,6 +77,7 @@ def method(
     gives: Mapping[str, Any] | type[Schema] | None = None,
     callers: Iterable[str],
     changes: bool = False,
+    is_repeatable: bool = False,
     refuses: Iterable[type[Refusal]] = (),
     calls: Iterable[str] = (),
     deadline: float = 5.0,
@@ -91,6 +94,7 @@ def method(
         gives=_shape(f"{title}Reply", gives),
         callers=frozenset(callers),
         changes=changes,
+        is_repeatable=is_repeatable,
         refuses=tuple(refuses),
         calls=frozenset(calls),
         deadline=deadline,

@@ -1,11 +1,12 @@
 """Organizations: structures, conventions, memberships, magic links, and the deliveries that are applied to them."""
 
 from contracts import fields
-from contracts.errors import Conflict, Forbidden, Gone, NotFound
+from contracts.errors import Conflict, Forbidden, Gone, NotFound, Unauthenticated
 from contracts.event import event
 from contracts.links import LinkIsUnknown, get_mail_link_of
 from contracts.method import method
 from contracts.parked import discard_parked_of, list_parked_of, replay_parked_of
+from contracts.reference import Appellation, Town
 from contracts.vocabulary import AnnexState, DeliveryState, Role, StructureKind
 
 
@@ -23,6 +24,10 @@ class StructureHasMembers(Conflict):
 
 class StructureIsNotActive(Conflict):
     """Cette structure n'est plus conventionnée : on ne peut pas la rejoindre pour l'instant."""
+
+
+class GraceIsOver(Forbidden):
+    """Cette structure n'est plus conventionnée : l'accès à son espace est fermé."""
 
 
 class MagicLinkIsOver(Gone):
@@ -70,6 +75,7 @@ Standing = fields.record(
     kind=fields.Text(),
     account_kind=fields.Text(),
     is_active=fields.Boolean(),
+    is_open=fields.Boolean(),  # Whether its members still get in: while it is active, then until its grace is over.
     role=fields.Choice(Role, optional=True),
 )
 
@@ -119,7 +125,7 @@ get_standing = method(
     takes={"organization_id": fields.UUID()},
     gives=Standing,
     callers={"gateway", "invitations"},
-    refuses=(OrganizationNotFound,),
+    refuses=(Unauthenticated, OrganizationNotFound, Forbidden),
 )
 
 admit_member = method(
@@ -141,30 +147,11 @@ list_members = method(
     takes={"organization_id": fields.UUID(), "cursor": fields.Text(optional=True)},
     gives=fields.page_of(Membership),
     callers={"gateway"},
-    refuses=(OrganizationNotFound, Forbidden),
+    refuses=(OrganizationNotFound, Forbidden, GraceIsOver),
 )
 
 list_my_organizations = method(
     "organizations.list_my_organizations", gives={"items": fields.List(fields.Nested(MyOrganization))}, callers={"gateway"}
-)
-
-Town = fields.record(
-    "Town",
-    insee_code=fields.Digits(),
-    name=fields.Text(),
-    post_codes=fields.List(fields.Digits()),
-    department=fields.Digits(),
-    region=fields.Digits(),
-    latitude=fields.Number(),
-    longitude=fields.Number(),
-    population=fields.Integer(optional=True),
-)
-Appellation = fields.record(
-    "Appellation",
-    appellation_code=fields.Digits(),
-    name=fields.Text(),
-    rome_code=fields.Digits(),
-    rome_name=fields.Text(),
 )
 
 load_towns = method(
@@ -209,13 +196,17 @@ IncomingAnnex = fields.record(
     starts_on=fields.Date(),
     ends_on=fields.Date(),
 )
+# A structure that a row set aside may have told of: what is live of it stays as it is.
+UnknownKey = fields.record("UnknownKey", asp_id=fields.Integer(), kind=fields.Choice(StructureKind))
 PlanSummary = fields.record(
     "PlanSummary",
     structures_created=fields.Integer(),
     structures_updated=fields.Integer(),
+    structures_renumbered=fields.Integer(),
     conventions_created=fields.Integer(),
     conventions_activated=fields.Integer(),
     conventions_deactivated=fields.Integer(),
+    signatures_updated=fields.Integer(),
     annexes_created=fields.Integer(),
     annexes_updated=fields.Integer(),
     annexes_deleted=fields.Integer(),
@@ -229,7 +220,7 @@ receive_delivery_batch = method(
         "number": fields.Integer(),
         "structures": fields.List(fields.Nested(IncomingStructure)),
         "annexes": fields.List(fields.Nested(IncomingAnnex)),
-        "unknown_asp_ids": fields.List(fields.Integer()),
+        "unknown_keys": fields.List(fields.Nested(UnknownKey)),
     },
     callers={"sync"},
     changes=True,

@@ -1,4 +1,4 @@
-"""Enumerations: the words that services share. Standard library only.
+"""Enumerations: the words that services share, and what follows from a word alone. Standard library only.
 
 Codes are spelt as the State spells them; labels are what people read.
 """
@@ -17,6 +17,16 @@ class AccountKind(StrEnum):
     STAFF = "staff"
     JOB_SEEKER = "job_seeker"
     LABOR_INSPECTOR = "labor_inspector"
+
+
+PROFESSIONALS = frozenset({AccountKind.EMPLOYER, AccountKind.PRESCRIBER})
+
+
+def may_hold(held: AccountKind, wanted: AccountKind, *, one_kind_per_email: bool) -> bool:
+    """Whether an account of one kind also serves for another: the one place of « one kind per e-mail » (F-52, G-07)."""
+    if held == wanted:
+        return True
+    return not one_kind_per_email and {held, wanted} <= PROFESSIONALS
 
 
 class SubjectKind(StrEnum):
@@ -96,6 +106,14 @@ class AnnexState(StrEnum):
     @property
     def is_active(self) -> bool:
         return self in (AnnexState.VALIDE, AnnexState.PROVISOIRE)
+
+
+class JoinState(StrEnum):
+    """Where the joining that a sign-up remembers stands."""
+
+    REMEMBERED = "remembered"
+    JOINED = "joined"
+    REFUSED = "refused"
 
 
 class InvitationState(StrEnum):

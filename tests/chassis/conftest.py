@@ -40,6 +40,7 @@ class Probe:
             f"{prefix}_DATABASE_URL": database_url,
             f"{prefix}_AMQP_URL": amqp_url,
             f"{prefix}_SIGNING_KEY": secrets[f"{prefix}_SIGNING_KEY"],
+            f"{prefix}_TOKEN_KEY": "ab" * 32,
             f"{prefix}_HEALTH_PORT": str(self.health_port),
             "SUBJECT_PUBLIC_KEYS": keys.public_keys(secrets),
             "PROBE_SEEN": str(self.seen),
@@ -62,7 +63,11 @@ class Probe:
         return self
 
     def wait_until_ready(self, seconds=30):
-        wait_for(lambda: self.get("/readyz")[0] == 200, seconds, lambda: self.log.read_text()[-3000:])
+        def is_ready():
+            assert self.process.poll() is None, self.log.read_text()[-3000:]
+            return self.get("/readyz")[0] == 200
+
+        wait_for(is_ready, seconds, lambda: self.log.read_text()[-3000:])
 
     def get(self, path):
         try:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from chassis.db import DatabaseIsDown
 from chassis.inbox import handles
 from chassis.outbox import announce
 from chassis.parked import parked_desk
@@ -17,7 +18,7 @@ from chassis.serve import serves
 from contracts import accounts, invitations, notifications, organizations
 from contracts.errors import Conflict, Unavailable
 
-FINE, HEALS, NEVER_HEALS, KILLS, SLOW, PERMANENT = 0, 1, 2, 3, 4, 5
+FINE, HEALS, NEVER_HEALS, KILLS, SLOW, PERMANENT, OTHERS_DOWN = range(7)
 
 
 def write_effect(session, subject, *, name, cause, now):
@@ -43,6 +44,8 @@ def misbehave(session, subject, *, account_id, confirmation_id, issue, now):
         raise Unavailable()
     if issue == PERMANENT:
         raise Conflict()
+    if issue == OTHERS_DOWN:
+        raise DatabaseIsDown()
     if issue == KILLS:
         os._exit(9)
     if issue == SLOW:
@@ -79,6 +82,7 @@ class Notifications(parked_desk("notifications")):
 def create_staff(session, subject, *, email, first_name, last_name, password, now):
     write_effect(session, subject, name="staff", cause=email, now=now)
     if first_name == "Slow":
+        Path(os.environ["PROBE_SEEN"]).write_text("slow")
         time.sleep(1.0)
     if first_name == "Broken":
         raise RuntimeError(f"secret text {email}")

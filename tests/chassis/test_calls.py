@@ -1,18 +1,25 @@
 """Calls against a real broker and a real process: answered once, or never executed late."""
 
+import contextlib
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import amqp
 import pytest
 
-from chassis import wire
+from chassis import topology, wire
 from chassis.bus import connect
+from chassis.call import Calling, CallIsNotDeclared
+from chassis.context import Context
+from chassis.db import Work
 from chassis.serve import CallerIsNotDeclared
-from chassis.subject import SubjectIsNotValid, service_subject
+from chassis.subject import SubjectIsNotValid, read_private_key, service_subject, sign_subject
+from chassis.testing import subjects
+from chassis.testing.database import Bench
 from chassis.wire import BusIsDown, CallFailed, CallTimedOut
 from contracts import accounts
-from contracts.errors import Invalid, KeyReusedForAnotherRequest
+from contracts.errors import DeadlineHasPassed, Invalid, KeyReusedForAnotherRequest
+from tests.chassis import probes
 from tests.chassis.conftest import wait_for
 
 STAFF = {"email": "ada@emplois.example", "first_name": "Ada", "last_name": "Dupont", "password": "un long mot de passe"}
@@ -102,14 +109,88 @@ class TestAnAbsentCallee:
         with servers.leased_vhost() as vhost, pytest.raises(BusIsDown):
             make_caller("operator", vhost).call(accounts.create_staff, STAFF)
 
-    def test_control_a_message_without_expiry_would_be_executed_later(self, probe, servers):
-        """The control: the same message without expiry and with a far deadline waits in the queue and runs."""
+    def test_is_not_executed_past_its_deadline_even_where_the_broker_kept_it(self, probe, servers):
         probe.stop()
-        publish_raw(servers.broker_url("admin", probe.vhost), b"{}", "accounts.create_staff")
+        publish_signed(servers, probe.vhost, seconds_left=-1)
 
         probe.start()
 
-        wait_for(lambda: "call_unreadable" in probe.log.read_text())
+        wait_for(lambda: b'calls_expired_total{method="accounts.create_staff"} 1.0' in probe.get("/metrics")[1])
+        assert probe.effects(STAFF["email"]) == 0
+
+    def test_control_without_expiry_and_with_a_far_deadline_it_is_executed_later(self, probe, servers):
+        """The control: the same message, that neither the broker nor the service has a reason to drop."""
+        probe.stop()
+        publish_signed(servers, probe.vhost, seconds_left=60)
+
+        probe.start()
+
+        wait_for(lambda: probe.effects(STAFF["email"]) == 1)
+
+
+class TestADeadlineThatPassesMeanwhile:
+    """What outlasts its deadline commits nothing: nobody waits for it any more."""
+
+    @pytest.mark.parametrize(("seconds", "effects"), [(0.2, 0), (5, 1)], ids=["passed", "control"])
+    def test_leaves_nothing(self, probe, seconds, effects):
+        bench = Bench(probe.database_url, "accounts", probe.seen)
+        context = Context(subjects.service("operator"), "r1", "cause", deadline=time.time() + seconds)
+
+        def slow(session, subject, *, now):
+            probes.write_effect(session, subject, name="slow", cause="slow", now=now)
+            time.sleep(0.4)
+
+        with contextlib.suppress(DeadlineHasPassed):
+            Work(bench.store, context).change(slow)
+
+        assert probe.effects("slow") == effects
+        bench.close()
+
+
+class TestACallThatNoContractNames:
+    def test_is_not_made(self, caller):
+        context = Context(subjects.service("operator"), "r1", "cause", method=accounts.get_contacts)
+
+        with pytest.raises(CallIsNotDeclared):
+            Calling(caller, context)(accounts.create_staff, **STAFF)
+
+
+class TestAnotherParticipant:
+    """Replies hold session tokens, dead letters whole messages: the broker gives them to nobody else."""
+
+    @pytest.mark.parametrize(
+        ("user", "exchange", "key"),
+        [
+            ("organizations", wire.REPLIES, f"gateway.replies.{'0' * 32}"),
+            ("organizations", wire.REPLIES, "#"),
+            ("organizations", "notifications.dead-letters", ""),
+            ("organizations", "accounts.events", "#"),
+            ("organizations", wire.CALLS, "accounts.log_in"),
+        ],
+    )
+    def test_may_not_listen(self, servers, probe, make_probe, user, exchange, key):
+        make_probe("notifications").start()  # Its exchanges stand too.
+        with connect(servers.broker_url(user, probe.vhost)) as connection:
+            channel = connection.channel()
+            channel.queue_declare(f"{user}.calls", durable=True, auto_delete=False)
+
+            with pytest.raises(amqp.AccessRefused):
+                channel.queue_bind(f"{user}.calls", exchange, key)
+
+    def test_may_not_speak_as_dead_letters(self, servers, probe, make_probe):
+        make_probe("notifications").start()
+        with connect(servers.broker_url("organizations", probe.vhost)) as connection:
+            channel = connection.channel()
+            channel.confirm_select()
+            with pytest.raises(amqp.AccessRefused):
+                channel.basic_publish(amqp.Message(b"{}"), exchange="notifications.dead-letters", routing_key="")
+                connection.drain_events(timeout=5)
+
+    def test_control_may_listen_to_its_own(self, servers, probe):
+        with connect(servers.broker_url("organizations", probe.vhost)) as connection:
+            channel = connection.channel()
+            queue = topology.reply_queue("organizations", "0" * 32)(channel)
+            queue.declare()
 
 
 class TestAKilledCallee:
@@ -143,6 +224,16 @@ class TestUnreadableRequests:
         caller.call(accounts.create_staff, STAFF)
 
         assert probe.log.read_text().count("call_unreadable") == 4
+
+
+def publish_signed(servers, vhost, *, seconds_left):
+    """What `caller.call(accounts.create_staff, STAFF)` would send, but for the broker's expiry and the deadline."""
+    key = read_private_key(servers.secrets["OPERATOR_SIGNING_KEY"])
+    subject = sign_subject(service_subject("operator"), key, expires_at=time.time() + 120)
+    headers = wire.CallHeaders(time.time() + seconds_left, subject, "r1", "k1").to_wire()
+    body = wire.dump_request(accounts.create_staff, STAFF)
+    url = servers.broker_url("operator", vhost)
+    publish_raw(url, body, "accounts.create_staff", user_id="operator", application_headers=headers)
 
 
 def publish_raw(url, body, routing_key, **properties):

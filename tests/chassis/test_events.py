@@ -64,15 +64,18 @@ class TestAnnounce:
         wait_for(lambda: hearer.effects(after))
         assert hearer.rows("SELECT count(*) FROM effects") == [(1,)]
 
-    def test_committed_is_published_then_marked_and_has_one_effect(self, sender, hearer, announcing):
+    def test_committed_is_published_once_then_marked_and_has_one_effect(self, sender, hearer, announcing, servers):
         cause = announce_one(announcing)
         assert unpublished(announcing) == 1  # The relay does not run yet: nothing marks it.
 
         hearer.start()
-        sender.start()
+        with connect(servers.broker_url("admin", sender.vhost)) as connection:
+            channel = spy_on(connection, "accounts.events")
+            sender.start()
 
-        wait_for(lambda: hearer.effects(cause))
-        wait_for(lambda: unpublished(announcing) == 0)
+            wait_for(lambda: hearer.effects(cause))
+            wait_for(lambda: unpublished(announcing) == 0)
+            assert channel.queue_declare("spy", passive=True).message_count == 1
         assert hearer.effects(cause) == 1
 
     def test_is_not_marked_while_the_broker_does_not_confirm(self, sender, hearer, announcing, servers):
@@ -90,6 +93,15 @@ class TestAnnounce:
         wait_for(lambda: hearer.effects(cause), 30)
 
 
+def spy_on(connection, exchange):
+    """A queue beside the listeners' that keeps whatever is published, as long as the connection."""
+    channel = connection.channel()
+    channel.exchange_declare(exchange, "topic", durable=True, auto_delete=False)
+    channel.queue_declare("spy", exclusive=True)
+    channel.queue_bind("spy", exchange, "#")
+    return channel
+
+
 def declare_full_queue(connection):
     channel = connection.channel()
     arguments = {"x-max-length": 1, "x-overflow": "reject-publish"}
@@ -103,7 +115,8 @@ class TestUnroutableEvents:
     def test_wait_in_the_outbox_until_the_listener_has_come(self, sender, hearer, announcing):
         cause = announce_one(announcing)
         sender.start()
-        wait_for(lambda: b"relay_is_leader 1.0" in sender.get("/metrics")[1])
+        wait_for(lambda: b"\nevents_held_back 2.0" in sender.get("/metrics")[1])
+        wait_for(lambda: b"\noutbox_unpublished 1.0" in sender.get("/metrics")[1])
         assert unpublished(announcing) == 1
 
         hearer.start()
@@ -170,6 +183,37 @@ class TestHandle:
         assert hearer.effects(cause) == 1
         wait_for(lambda: hearer.rows("SELECT count(*) FROM parked") == [(0,)])
 
+    def test_sets_aside_what_another_service_s_database_prevents(self, hearer, servers):
+        """Only one's own database is waited for in place; those behind are handled."""
+        hearer.start()
+        held, behind = uuid4(), uuid4()
+        with connect(servers.broker_url("admin", hearer.vhost)) as connection:
+            for _ in range(8):
+                publish_event(connection.channel(), str(uuid4()), held, probes.OTHERS_DOWN)
+            publish_event(connection.channel(), str(behind), behind)
+
+        wait_for(lambda: hearer.effects(behind))
+        assert {row.state for row in hearer.rows("SELECT state FROM parked")} == {"waiting"}
+
+    def test_forgets_what_was_replayed_with_success(self, hearer, servers, make_caller):
+        hearer.start()
+        cause, facts = uuid4(), {"account_id": str(uuid4()), "issue": probes.FINE}
+        body = json.dumps(facts | {"confirmation_id": str(cause)}).encode()
+        hearer.rows(PARK, id=uuid4(), message_id=str(cause), event=REQUESTED, body=body)
+
+        answer = make_caller("operator", hearer.vhost).call(notifications.replay_parked, {"parked_id": None})
+
+        assert answer == {"replayed_count": 1}
+        wait_for(lambda: hearer.effects(cause))
+        wait_for(lambda: hearer.rows("SELECT count(*) FROM parked") == [(0,)])
+
+    def test_leaves_to_the_operator_what_has_no_handler_any_more(self, hearer):
+        hearer.rows(PARK.replace("email_confirmation_link", "gone").replace("dead", "waiting"), **dead_message())
+
+        hearer.start()
+
+        wait_for(lambda: hearer.rows("SELECT reason FROM parked WHERE state = 'dead'"))
+
     def test_sets_what_is_refused_for_good_aside_at_once(self, hearer, servers, make_caller):
         hearer.start()
         cause = uuid4()
@@ -196,9 +240,10 @@ class TestUnreadableEvents:
             (b"{}", {}, "not the fields"),
             (b'{"account_id": 3, "confirmation_id": [], "issue": "x"}', {}, "not the fields"),
             (b"{}", {"message_id": None}, "no message_id"),
+            (b"{", {"application_headers": {"request_id": "a\x00b", "x\x00": 3}}, "not JSON"),
             (b'"' + b"x" * (17 * 1024 * 1024) + b'"', {}, "body of"),
         ],
-        ids=["cut", "bytes", "list", "pickle", "empty", "types", "anonymous", "17 MiB"],
+        ids=["cut", "bytes", "list", "pickle", "empty", "types", "anonymous", "NUL", "17 MiB"],
     )
     def test_are_set_aside_and_stop_nothing(self, hearer, servers, body, properties, reason):
         hearer.start()
@@ -214,7 +259,18 @@ class TestUnreadableEvents:
         rows = hearer.rows("SELECT state, attempt_count, reason FROM parked")
         assert [(state, attempts) for state, attempts, _ in rows] == [("dead", 1)]
         assert reason in rows[0].reason
-        assert b"messages_unreadable_total" in hearer.get("/metrics")[1]
+        counted = b'messages_unreadable_total{queue="notifications.email_confirmation_link"} 1.0'
+        assert counted in hearer.get("/metrics")[1]
+
+
+REQUESTED = accounts.EmailConfirmationRequested.name
+PARK = """INSERT INTO parked (parked_id, handler, message_id, event, headers, content_type, body, state, reason, attempt_count,
+    first_seen_at, next_attempt_at) VALUES (:id, 'notifications.email_confirmation_link', :message_id, :event, '{}',
+    'application/json', :body, 'dead', 'because', 1, now(), now())"""
+
+
+def dead_message():
+    return {"id": uuid4(), "message_id": str(uuid4()), "event": REQUESTED, "body": b"{}"}
 
 
 def publish_event(channel, message_id, cause, issue=probes.FINE):

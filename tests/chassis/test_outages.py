@@ -1,6 +1,7 @@
 """Outages: services that start too early wait, and a half-open connection is noticed and replaced."""
 
 import json
+import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
@@ -10,10 +11,11 @@ import pytest
 
 from chassis.bus import connect
 from chassis.wire import BusIsDown, CallTimedOut
-from contracts import accounts
+from contracts import accounts, notifications
+from tests.chassis import probes
 from tests.chassis.conftest import wait_for
 from tests.chassis.gate import Forward
-from tests.chassis.test_events import publish_event
+from tests.chassis.test_events import publish_body, publish_event
 
 SLOW = {"email": "lente@emplois.example", "first_name": "Slow", "last_name": "Dupont", "password": "un long mot de passe"}
 
@@ -74,6 +76,36 @@ class TestHalfOpenConnection:
             probe.stop()
 
 
+class TestALostConnection:
+    """What was taken by a connection that is gone is acknowledged nowhere; the connection that replaced it stays."""
+
+    def test_is_replaced_once_though_work_in_hand_ends_later(self, make_probe, servers):
+        probe, causes = make_probe("notifications"), [uuid4() for _ in range(4)]
+        with Gate(probe.environment["NOTIFICATIONS_AMQP_URL"]) as broker:
+            broker.forward.open()
+            probe.environment["NOTIFICATIONS_AMQP_URL"] = broker.url
+            probe.start()
+            with connect(servers.broker_url("admin", probe.vhost)) as connection:
+                for cause in causes:
+                    publish_event(connection.channel(), str(cause), cause, probes.SLOW)
+            wait_for(lambda: probe.seen.exists() and len(probe.seen.read_text().splitlines()) == len(causes))
+
+            broker.forward.shut()
+            broker.forward.open()
+
+            wait_for(lambda: all(probe.effects(cause) == 1 for cause in causes), 45)
+            wait_for(lambda: handled_again(probe) == len(causes), 45)
+            assert b'connections_lost_total{link="notifications.listener"} 1.0' in probe.get("/metrics")[1]
+            assert probe.rows("SELECT count(*) FROM parked") == [(0,)]
+            probe.stop()
+
+
+def handled_again(probe):
+    """How many messages came a second time and had their effect already."""
+    found = re.search(rb'events_handled_total{handler="\S+",outcome="repeated"} (\S+)', probe.get("/metrics")[1])
+    return float(found[1]) if found else 0
+
+
 class TestBrokerOutageWithAReplyToSend:
     """Stock nameko ends its process when an outage outlasts a reply; ours drops the reply and goes on."""
 
@@ -86,7 +118,7 @@ class TestBrokerOutageWithAReplyToSend:
             caller = make_caller("operator", probe.vhost)
             with ThreadPoolExecutor(1) as pool:
                 answer = pool.submit(caller.call, accounts.create_staff, SLOW)
-                time.sleep(0.5)  # It is being served: the probe answers after one second.
+                wait_for(probe.seen.exists)  # It is being served: the probe answers after one second.
                 broker.forward.shut()
                 with pytest.raises((CallTimedOut, BusIsDown)):
                     answer.result(30)
@@ -96,13 +128,13 @@ class TestBrokerOutageWithAReplyToSend:
 
             wait_for(lambda: answers(caller), 45)
             assert probe.process.poll() is None
-            assert probe.effects(SLOW["email"]) >= 1
+            assert probe.effects(SLOW["email"]) == 1
             probe.stop()
 
 
 def answers(caller):
     try:
-        return caller.call(accounts.create_staff, {**SLOW, "first_name": "Ada"})
+        return caller.call(accounts.create_staff, {**SLOW, "first_name": "Ada", "email": "ada@emplois.example"})
     except (CallTimedOut, BusIsDown):
         return None
 
@@ -110,7 +142,7 @@ def answers(caller):
 class TestDatabaseOutage:
     """An event that comes while the database is away is neither lost nor parked; liveness stays."""
 
-    def test_is_waited_for(self, make_probe, servers):
+    def test_is_waited_for(self, make_probe, servers, make_caller):
         probe = make_probe("notifications")
         with Gate(probe.environment["NOTIFICATIONS_DATABASE_URL"]) as database:
             database.forward.open()
@@ -123,11 +155,15 @@ class TestDatabaseOutage:
             wait_for(lambda: probe.get("/readyz")[0] == 503, 15)
             assert probe.get("/livez")[0] == 200
             assert probe.effects(cause) == 0
+            with connect(servers.broker_url("admin", probe.vhost)) as connection:
+                publish_body(connection.channel(), b"{", {"message_id": "bad"})  # It cannot be set aside yet…
+            operator = make_caller("operator", probe.vhost)
+            assert operator.call(notifications.list_mails, {}) == {"items": []}  # … and holds nobody up.
 
             database.forward.open()
 
             wait_for(lambda: probe.effects(cause), 30)
-            assert probe.rows("SELECT count(*) FROM parked") == [(0,)]
+            wait_for(lambda: probe.rows("SELECT message_id FROM parked") == [("bad",)])
             probe.stop()
 
 

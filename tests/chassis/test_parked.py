@@ -50,6 +50,19 @@ class TestPark:
         assert set_aside(bench, may_heal=True)[1] == "waiting"
         assert bench.rows("SELECT count(*) FROM parked") == [(1,)]
 
+    def test_knows_one_without_id_by_its_body(self, bench):
+        anonymous = Received("accounts.handler", b"{", None)
+        for _ in range(3):
+            bench.act(lambda session, subject, now: park(session, anonymous, reason="r", may_heal=True, now=now), OPERATOR)
+        bench.move_clock(timedelta(minutes=1))
+        (again,) = bench.act(lambda session, subject, now: parked.claim_due(session, now=now), OPERATOR)
+
+        bench.act(lambda session, subject, now: park(session, again, reason="r", may_heal=False, now=now), OPERATOR)
+
+        assert bench.rows("SELECT state, attempt_count FROM parked") == [("dead", 2)]
+        bench.act(lambda session, subject: parked.forget(session, again), OPERATOR)
+        assert bench.rows("SELECT count(*) FROM parked") == [(0,)]
+
     def test_leaves_what_will_not_heal_to_an_operator(self, bench):
         assert set_aside(bench)[1:] == ("dead", 1)
 

@@ -3,6 +3,9 @@
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
+
+from tests.chassis.gate import Forward
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PROVE = """
@@ -29,6 +32,39 @@ class TestStart:
         code += "print(psycopg.waiting.wait.__name__, eventlet.patcher.is_monkey_patched('socket'))"
 
         assert python(code) == "wait_selector True"
+
+
+SILENCE = """
+import sys
+from chassis import green, bus
+bus.ANSWER_SECONDS = 1
+connection = bus.connect(sys.argv[1])
+print("connected", flush=True)
+sys.stdin.readline()
+try:
+    bus.open_channel(connection)
+except TimeoutError:
+    print("timed out")
+"""
+
+
+class TestABrokerThatFallsSilent:
+    """A half-open connection must not hold a link or the relay for ever; eventlet's sockets know no kernel time-outs."""
+
+    def test_is_not_waited_for(self, servers):
+        with servers.leased_vhost() as vhost:
+            url = servers.broker_url("accounts", vhost)
+            gate = Forward("127.0.0.1", urlsplit(url).port)
+            gate.open()
+            command = [sys.executable, "-c", SILENCE, url.replace(f":{urlsplit(url).port}/", f":{gate.port}/")]
+            pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+            with subprocess.Popen(command, cwd=ROOT, text=True, **pipes) as process:
+                assert process.stdout.readline() == "connected\n"
+                gate.silence()
+                said, _ = process.communicate("\n", timeout=30)
+            gate.close()
+
+        assert said == "timed out\n"
 
 
 class TestTheSelfTest:

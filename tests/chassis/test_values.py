@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from chassis.backoff import LONGEST_WAIT, SHORTEST_WAIT, waits
 from chassis.clock import paris_date, read_offset
+from chassis.context import Context
 from chassis.files import FileIsNotThere, Files
 from chassis.ids import new_id
 from chassis.subject import SubjectIsNotValid, service_subject, sign_subject, verify_subject
@@ -58,6 +59,17 @@ class TestVerifySubject:
     def test_refuses_what_is_no_subject(self, token):
         with pytest.raises(SubjectIsNotValid):
             verify_subject(token, PUBLIC)
+
+
+class TestContext:
+    @pytest.mark.parametrize(("left", "asked", "given"), [(5, 2, 2), (1, 2, 1), (None, 2, 2), (-1, 2, -1)])
+    def test_is_never_given_more_time_than_it_has(self, left, asked, given):
+        """What has no deadline gets one; the original keeps its own."""
+        deadline = None if left is None else time.time() + left
+        context = Context(subject=subjects.VISITOR, request_id="r", cause="c", deadline=deadline)
+
+        assert context.within(asked).seconds_left(60) == pytest.approx(given, abs=0.5)
+        assert context.deadline == deadline
 
 
 class TestTokens:

@@ -1,5 +1,7 @@
 """Fields in the words of the domain: what they take, and what they say in French of what they do not."""
 
+import time
+
 import pytest
 from marshmallow import ValidationError
 
@@ -63,8 +65,11 @@ class TestEmail:
 
 
 class TestOfficialNumbers:
-    def test_spaces_are_forgiven(self):
-        assert fields.Siret().deserialize("005 520 101 00006") == "00552010100006"
+    @pytest.mark.parametrize("spelling", ["{} {} {} {}", "{}.{}.{}.{}", "{}-{}-{}\u00a0{}"])
+    def test_spaces_dots_and_hyphens_are_forgiven(self, spelling):
+        typed = spelling.format("005", "520", "101", "00006")
+        assert fields.Siret().deserialize(typed) == "00552010100006"
+        assert fields.SirenOrSiret().deserialize(typed) == "00552010100006"
 
     @pytest.mark.parametrize("number", ["00000000000000", "1234567890123A", "12345678901234", "123", "", "١٢٣٤٥٦٧٨٩"])
     def test_what_is_none_is_refused(self, number):
@@ -85,3 +90,39 @@ class TestPlainValues:
     def test_a_secret_is_measured_in_bytes(self):
         assert fields.Secret(longest=4).deserialize("éé") == "éé"
         assert refused(fields.Secret(longest=4), "éé.") == "Valeur trop longue."
+
+
+class TestCostlyInput:
+    """A stranger may send anything: what is too large is refused before it costs time."""
+
+    def test_text_is_measured_before_it_is_normalised(self):
+        started = time.process_time()
+        assert refused(fields.Text(), "a" + "\u0300\u0316" * 500_000) == "Au plus 255 caractères."
+        assert time.process_time() - started < 1.0  # Unmeasured, it takes minutes.
+
+    def test_a_name_may_be_spelt_with_combining_marks(self):
+        assert fields.PersonName().deserialize("e\u0301" * 150) == "é" * 150
+
+    def test_a_list_is_measured_before_its_items(self):
+        class Counted(fields.Text):
+            seen = 0
+
+            def _deserialize(self, *arguments, **options):
+                Counted.seen += 1
+                return super()._deserialize(*arguments, **options)
+
+        field = fields.List(Counted(), longest=3, shortest=1)
+        assert refused(field, ["x"] * 4) == "Au plus 3 éléments."
+        assert Counted.seen == 0
+        assert refused(field, []) == "Au moins 1 élément."
+        assert field.deserialize(["x"] * 3) == ["x"] * 3
+
+    def test_no_more_errors_are_told_than_anybody_reads(self):
+        assert len(fields.pointers({str(number): ["x"] for number in range(1000)})) == fields.MOST_ERRORS
+
+
+def test_pointers_lead_to_the_field_whatever_its_name():
+    assert fields.pointers({"a/b~c": {0: ["x"]}, "_schema": ["y"]}) == [
+        {"pointer": "/a~1b~0c/0", "detail": "x"},
+        {"pointer": "", "detail": "y"},
+    ]

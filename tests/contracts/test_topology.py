@@ -26,7 +26,8 @@ def faults(permissions, topic_permissions):
     found = []
     for name in CALLERS:
         may = permissions(name)
-        found += foreign(name, may) + lacking(name, may) + wrong_calls(name, topic_permissions(name))
+        topics = topic_permissions(name)
+        found += foreign(name, may) + lacking(name, may) + wrong_calls(name, topics) + overheard(name, may, topics)
     return found
 
 
@@ -43,6 +44,23 @@ def foreign(name, may):
         if owner != name and queue not in heard and (matches(may.configure, queue) or matches(may.write, queue)):
             found.append(f"{name} may declare or bind {queue}")
     return found
+
+
+def overheard(name, may, topics):
+    """What reaches a participant by a binding of its own though it is meant for another: answers, facts, calls, dead letters."""
+    meant = {("replies", f"{owner}.replies.{RANDOM}"): {owner} for owner in CALLERS}
+    meant |= {("calls", one.name): {one.service} for one in catalogue.methods().values()}
+    for one in catalogue.events().values():
+        listeners = {listener.partition(".")[0] for listener in one.heard_by}
+        meant[f"{one.service}.events", one.fact] = {one.service, *listeners}
+    readable = {exchange: read for exchange, _, read in topics}
+    found = [
+        f"{name} may listen to {key} at {exchange}"
+        for (exchange, key), owners in meant.items()
+        if name not in owners and matches(may.read, exchange) and matches(readable.get(exchange, ".*"), key)
+    ]
+    letters = [f"{service}.dead-letters" for service in SERVICES if service != name]
+    return found + [f"{name} may use {one}" for one in letters if matches(may.read, one) or matches(may.write, one)]
 
 
 def may_publish(may, service):
@@ -82,6 +100,7 @@ def test_everybody_may_do_their_part_and_no_more():
         ("gateway", f"gateway may consume sync.replies.{RANDOM}"),
         ("gateway", "gateway may declare or bind organizations.calls"),
         ("sync", "sync may publish organizations's events"),
+        ("sync", "sync may use accounts.dead-letters"),
     ],
 )
 def test_a_planted_permission_is_found(name, fault):
@@ -99,6 +118,11 @@ def test_a_planted_call_is_found():
     found = faults(topology.permissions, lambda _: [("calls", "^accounts\\.create_staff$", "")])
     assert "gateway may call accounts.create_staff" in found
     assert "gateway may not call accounts.log_in" in found
+
+
+def test_a_planted_ear_is_found():
+    found = faults(topology.permissions, lambda name: [row for row in topology.topic_permissions(name) if row[0] != "replies"])
+    assert f"organizations may listen to gateway.replies.{RANDOM} at replies" in found
 
 
 def test_a_prefix_is_not_enough():

@@ -119,7 +119,12 @@ def _nested(schema: type[Schema]) -> Iterator[type[Schema]]:
 
 def queue_lines() -> Iterator[str]:
     """Durable queues with their arguments and bindings, and exchanges."""
-    for exchange in (topology.calls, topology.replies, topology.dead_letters, *map(topology.events_exchange, SERVICES)):
+    for exchange in (
+        topology.calls,
+        topology.replies,
+        *map(topology.events_exchange, SERVICES),
+        *map(topology.dead_letters, SERVICES),
+    ):
         yield f"exchange {exchange.name} {exchange.type}"
     for service in SERVICES:
         queues = [topology.calls_queue(service), topology.dead_queue(service)]
