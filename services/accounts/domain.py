@@ -1,35 +1,36 @@
 """The rules of accounts: pure functions of plain values."""
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from contracts.accounts import ClaimIsNotValid, PasswordIsTooWeak, SessionHasEnded, TermsMustBeAccepted, WrongEmailOrPassword
-from contracts.vocabulary import AccountKind
+from contracts.accounts import (
+    ClaimIsNotValid,
+    PasswordIsNotTheSignUps,
+    PasswordIsTooWeak,
+    SessionHasEnded,
+    TermsMustBeAccepted,
+    WrongEmailOrPassword,
+)
+from contracts.vocabulary import PROFESSIONALS, AccountKind, JoinState
 
 SHORTEST_PASSWORD, LONGEST_PASSWORD = 15, 128
 LOWEST_SCORE = 3  # Of zxcvbn's 0 to 4: « safely unguessable ».
 CONFIRMATION_LIFETIME = timedelta(days=3)
+UNCONFIRMED_KEPT = timedelta(days=30)  # From the sign-up, or from the last link that its password brought.
 MAIL_SPACING, MAILS_A_DAY = timedelta(minutes=3), 10
 SESSION_IDLE, SESSION_LONGEST = timedelta(hours=2), timedelta(hours=12)
 SEEN_AGAIN_AFTER = timedelta(minutes=1)
 SESSION_KEPT_AFTER_END = timedelta(days=1)
 
-PROFESSIONALS = {AccountKind.EMPLOYER, AccountKind.PRESCRIBER}
 PRODUCT_WORDS = ("emplois", "emploi", "inclusion", "insertion", "itou")
+_LIGATURES = str.maketrans({"œ": "oe", "æ": "ae", "Œ": "OE", "Æ": "AE"})  # Unicode takes none of them apart.
 
 
 # --- Who may have an account
-
-
-def may_hold(held: AccountKind, wanted: AccountKind, *, one_kind_per_email: bool) -> bool:
-    """Whether an account of one kind also serves for another: the one place of « one kind per e-mail » (F-52)."""
-    if held == wanted:
-        return True
-    return not one_kind_per_email and {held, wanted} <= PROFESSIONALS
 
 
 def check_terms_are_accepted(accepts_terms: bool) -> None:
@@ -56,11 +57,20 @@ def _weak(detail: str) -> Any:
     return PasswordIsTooWeak.at("/password", detail)
 
 
-def personal_words(email: str, *names: str) -> list[str]:
-    """What a stranger would try first against this person's password, most telling first."""
-    texts = [email, *names, "".join(names), "".join(reversed(names))]
-    words = [word for text in texts for word in (text, *re.split(r"[\W_]+", text))]
-    return [word for word in dict.fromkeys(word.lower() for word in words) if len(word) > 2] + list(PRODUCT_WORDS)
+def personal_words(email: str, *names: str, structure_name: str = "") -> list[str]:
+    """What a stranger would try first against this person's password, with and without accents, most telling first."""
+    # zxcvbn takes each word that follows another for much harder to guess, so names also count as one word.
+    rows = (names, names[::-1], structure_name.split())
+    texts = [email, *names, *(separator.join(row) for row in rows for separator in ("", " ", ".", "-", "_"))]
+    words = [word.lower() for text in texts for word in (text, *re.split(r"[\W_]+", text))]
+    spelt = [form for word in words for form in (word, without_accents(word))]
+    return [word for word in dict.fromkeys(spelt) if len(word) > 2] + list(PRODUCT_WORDS)
+
+
+def without_accents(text: str) -> str:
+    """A text as many type it: « Hélène » as « Helene »."""
+    apart = unicodedata.normalize("NFKD", text.translate(_LIGATURES))
+    return "".join(character for character in apart if not unicodedata.combining(character))
 
 
 # --- Mails that a stranger could ask for
@@ -85,17 +95,24 @@ class MailAllowance:
         return MailAllowance(last_at=now, count=self.count + 1, since=self.since)
 
 
+# --- Sign-ups that nobody confirmed
+
+
+def check_password_is_the_sign_ups(is_right: bool) -> None:
+    """Who confirms an address is who signed up with it last: a stranger's sign-up is nothing to confirm."""
+    if not is_right:
+        raise PasswordIsNotTheSignUps()
+
+
+def erased_if_pending_until(now: datetime) -> datetime:
+    """Unconfirmed accounts whose link was good until before this are erased: asked for longer ago than they are kept."""
+    return now - UNCONFIRMED_KEPT + CONFIRMATION_LIFETIME
+
+
 # --- What a new account is to join
 
 
-class JoinState(StrEnum):
-    """Where the joining that a sign-up remembers stands."""
-
-    REMEMBERED = "remembered"
-    JOINED = "joined"
-    REFUSED = "refused"
-
-
+JOIN_RESUMED_AFTER = timedelta(seconds=30)  # Until then the confirmation itself, or its event, is at it.
 JOIN_MOVES = {
     (JoinState.REMEMBERED, "join"): JoinState.JOINED,
     (JoinState.REMEMBERED, "refuse"): JoinState.REFUSED,

@@ -1,4 +1,8 @@
-"""Asking organizations to let a newly confirmed account join what it signed up for: at once, and again until answered."""
+"""Asking organizations to let a newly confirmed account join what it signed up for: at once, and again until answered.
+
+Three ask, each for what the former left: the confirmation itself, its event, and a sweep, since an event is set aside dead by a
+refusal that is not an answer (a key that was changed, a caller not yet declared) and after a day of outage.
+"""
 
 from typing import Any
 
@@ -10,6 +14,8 @@ from contracts import organizations
 from contracts.errors import Refusal
 from services.accounts import actions
 from services.accounts.domain import JoinOutcome, RememberedJoin
+
+CLAIM_SECONDS = 2.0  # A person waits for the confirmation, which is done: longer than this, the join comes later.
 
 _log = log.get()
 
@@ -33,8 +39,21 @@ def claim_at_once(db: Work, call: Calling, *, token: str) -> None:
     """Join before the person's next page, where that works now; else it is left to the event that was announced."""
     try:
         join = db.step(actions.find_join_of_link, token=token)
-        outcome = claim_structure(call, join)
-        if join is not None:
-            db.step(actions.settle_join, account_id=join.account_id, outcome=outcome)
+        _conclude(db, call, join)
     except (Refusal, CallFailed) as error:
         _log.warning("join_left_to_event", error=type(error).__name__)
+
+
+def resume_joins(db: Work, call: Calling) -> None:
+    """Every join that was left on its way is settled, or asked for again at the next turn."""
+    for join in db.step(actions.list_remembered_joins):
+        try:
+            _conclude(db, call, join)
+        except (Refusal, CallFailed) as error:  # One that fails does not keep the others waiting.
+            _log.warning("join_not_settled", account_id=str(join.account_id), **log.describe(error))
+
+
+def _conclude(db: Work, call: Calling, join: RememberedJoin | None) -> None:
+    outcome = claim_structure(call.within(CLAIM_SECONDS), join)
+    if join is not None:
+        db.step(actions.settle_join, account_id=join.account_id, outcome=outcome)

@@ -7,8 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from chassis.tables import NAMING, Instant
-from contracts.vocabulary import AccountKind
-from services.accounts.domain import JoinState
+from contracts.vocabulary import AccountKind, JoinState
 
 _KINDS = ", ".join(f"'{kind}'" for kind in AccountKind)
 _JOIN_STATES = ", ".join(f"'{state}'" for state in JoinState)
@@ -33,6 +32,8 @@ class Account(Base):
         sa.CheckConstraint("num_nulls(join_state, join_organization_id, join_magic_link_id) IN (0, 3)", name="join"),
         sa.CheckConstraint("(join_refusal IS NOT NULL) = (coalesce(join_state, '') = 'refused')", name="join_refusal"),
         sa.CheckConstraint("num_nulls(last_mail_at, mails_counted_since) IN (0, 2)", name="mails"),
+        sa.Index("ix_accounts_pending_until", "pending_until", postgresql_where="pending_until IS NOT NULL"),
+        sa.Index("ix_accounts_remembered_join", "email_confirmed_at", postgresql_where=f"join_state = '{JoinState.REMEMBERED}'"),
     )
 
     account_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -45,7 +46,7 @@ class Account(Base):
     created_at: Mapped[datetime] = mapped_column(Instant)
     terms_accepted_at: Mapped[datetime | None] = mapped_column(Instant)
     email_confirmed_at: Mapped[datetime | None] = mapped_column(Instant)
-    pending_until: Mapped[datetime | None] = mapped_column(Instant)  # Until then no other sign-up replaces this one.
+    pending_until: Mapped[datetime | None] = mapped_column(Instant)  # Until then its link is good.
     deactivated_at: Mapped[datetime | None] = mapped_column(Instant)
     invitation_id: Mapped[UUID | None]  # The invitation that made this account.
     confirmation_issue: Mapped[int]  # Of the one confirmation that still counts; former ones are replaced.

@@ -37,12 +37,16 @@ matching.L33T_TABLE.clear()
 matching.L33T_TABLE.update(_SUBSTITUTIONS)
 
 
-def make_hash(password: str, *, accepts_terms: bool, email: str, first_name: str, last_name: str) -> str:
+def make_hash(
+    password: str, *, accepts_terms: bool, email: str, first_name: str, last_name: str, structure_name: str = ""
+) -> str:
     """The hash of a new password that follows the rules, of a person who accepts the terms."""
     domain.check_terms_are_accepted(accepts_terms)
     plain = _normal(password)
     domain.check_password_length(plain)
-    domain.check_password_is_hard_to_guess(_apart(_score, plain, domain.personal_words(email, first_name, last_name)))
+    words = domain.personal_words(email, first_name, last_name, structure_name=structure_name)
+    for form in {plain, domain.without_accents(plain)}:  # Both, or accents would hide a word.
+        domain.check_password_is_hard_to_guess(_apart(_score, form, words))
     return _apart(_hash, plain)
 
 
@@ -65,7 +69,7 @@ def _normal(password: str) -> str:
 
 def _score(password: str, words: list[str]) -> int:
     with _scoring:
-        return int(zxcvbn(password[:SCORED_CHARACTERS], user_inputs=words)["score"])
+        return int(zxcvbn(password[:SCORED_CHARACTERS], user_inputs=words)["score"]) if password else 0
 
 
 def _hash(password: str) -> str:

@@ -10,10 +10,18 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session as Database
 
 from contracts.addresses import email_key
+from contracts.vocabulary import JoinState
 from services.accounts.models import Account, EmailConfirmation, Session
 
 _ACCOUNT_OF_CONFIRMATION = EmailConfirmation.account_id == Account.account_id
 _IS_NEWEST = EmailConfirmation.issue == Account.confirmation_issue
+_IS_PENDING = Account.email_confirmed_at.is_(None)
+# What a sign-up brings, whatever link is to confirm it; all else belongs to the link.
+_SIGNED_UP_WITH = (
+    "first_name", "last_name", "password_hash", "terms_accepted_at",
+    "join_state", "join_organization_id", "join_magic_link_id", "join_refusal",
+)  # fmt: skip
+RESUMED, ERASED = 50, 1000  # In one turn.
 
 
 # --- Accounts
@@ -44,12 +52,6 @@ def lock_account_by_email(session: Database, email: str) -> Account | None:
     return session.scalar(_held(Account.email_key == email_key(email)))
 
 
-def lock_account_of_link(session: Database, token_hash: bytes) -> Account | None:
-    """The account that a confirmation's link is for, held until the end of the transaction."""
-    owner = sa.select(EmailConfirmation.account_id).where(EmailConfirmation.token_hash == token_hash).scalar_subquery()
-    return session.scalar(_held(Account.account_id == owner))
-
-
 def lock_account_and_confirmation(session: Database, email: str) -> tuple[Account, EmailConfirmation | None]:
     """The account of an address, held, and the confirmation that counts for it."""
     statement = sa.select(Account, EmailConfirmation).outerjoin(EmailConfirmation, _ACCOUNT_OF_CONFIRMATION & _IS_NEWEST)
@@ -68,17 +70,39 @@ def credentials(session: Database, email: str) -> tuple[UUID, str] | None:
     return row if row else None
 
 
-def save_sign_up(session: Database, row: dict[str, Any], *, now: datetime) -> UUID | None:
-    """Add an account, or replace a sign-up that lapsed unconfirmed: its id; None where an account stands.
+def save_sign_up(session: Database, row: dict[str, Any], *, now: datetime) -> None:
+    """Add an account, or replace the sign-up of a pending one; no other account changes.
 
-    One statement whatever is found, so that a stranger learns nothing from its time, and two at once make one account.
+    A link that is good stays the one that counts, with what belongs to it: the spelling of the address that it was mailed to, or
+    one spelling would prove another, and the count of mails. One statement whatever is found, so that a stranger learns nothing
+    from its time, and two at once make one account.
     """
-    statement = insert(Account).values(row)
-    changed: dict[str, Any] = {name: statement.excluded[name] for name in row if name != "account_id"}
-    changed["confirmation_issue"] = Account.confirmation_issue + 1
-    has_lapsed = Account.email_confirmed_at.is_(None) & Account.deactivated_at.is_(None) & (Account.pending_until <= now)
-    upsert = statement.on_conflict_do_update(index_elements=[Account.email_key], set_=changed, where=has_lapsed)
-    return session.scalar(upsert.returning(Account.account_id))
+    statement, has_lapsed = insert(Account).values(row), Account.pending_until <= now
+    new: dict[str, Any] = {name: statement.excluded[name] for name in row if name not in ("account_id", "email_key")}
+    new["confirmation_issue"] = Account.confirmation_issue + 1
+    changed = {
+        name: value if name in _SIGNED_UP_WITH else sa.case((has_lapsed, value), else_=getattr(Account, name))
+        for name, value in new.items()
+    }
+    is_open = _IS_PENDING & Account.deactivated_at.is_(None)
+    session.execute(statement.on_conflict_do_update(index_elements=[Account.email_key], set_=changed, where=is_open))
+
+
+def remembered_joins(session: Database, *, confirmed_before: datetime) -> Sequence[Account]:
+    """Accounts confirmed a while ago whose join is not settled, oldest first."""
+    left = sa.select(Account).where(Account.join_state == JoinState.REMEMBERED, Account.email_confirmed_at < confirmed_before)
+    return session.scalars(left.order_by(Account.email_confirmed_at).limit(RESUMED)).all()
+
+
+def delete_unconfirmed(session: Database, *, pending_before: datetime) -> int:
+    """Forget accounts whose link was good until a while ago and that nobody confirmed, the oldest first; answers how many.
+
+    One that is held meanwhile is being signed up anew, or confirmed: it is left alone.
+    """
+    old = sa.select(Account.account_id).where(_IS_PENDING, Account.pending_until < pending_before)
+    held = old.order_by(Account.pending_until).limit(ERASED).with_for_update(skip_locked=True)
+    statement = sa.delete(Account).where(Account.account_id.in_(held)).execution_options(synchronize_session=False)
+    return int(session.execute(statement).rowcount)  # type: ignore[attr-defined]
 
 
 def add_account(session: Database, row: dict[str, Any]) -> Account | None:
@@ -103,14 +127,6 @@ def _confirmation(session: Database, which: sa.ColumnElement[bool]) -> tuple[Ema
     statement = sa.select(EmailConfirmation, Account).join(Account, _ACCOUNT_OF_CONFIRMATION)
     row = session.execute(statement.where(which)).one_or_none()
     return row if row else None
-
-
-def use_confirmation(session: Database, token_hash: bytes, *, now: datetime) -> bool:
-    """Use up a link if it is good now: in one statement, so that it is good once."""
-    is_good = EmailConfirmation.used_at.is_(None) & (EmailConfirmation.expires_at > now) & Account.deactivated_at.is_(None)
-    statement = sa.update(EmailConfirmation).where(EmailConfirmation.token_hash == token_hash, is_good)
-    used = statement.where(_ACCOUNT_OF_CONFIRMATION, _IS_NEWEST).values(used_at=now)
-    return bool(session.execute(used.execution_options(synchronize_session=False)).rowcount)  # type: ignore[attr-defined]
 
 
 # --- Sessions

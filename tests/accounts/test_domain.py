@@ -5,33 +5,21 @@ from uuid import uuid4
 
 import pytest
 
-from contracts.accounts import ClaimIsNotValid, PasswordIsTooWeak, SessionHasEnded, TermsMustBeAccepted, WrongEmailOrPassword
-from contracts.vocabulary import AccountKind
+from contracts.accounts import (
+    ClaimIsNotValid,
+    PasswordIsNotTheSignUps,
+    PasswordIsTooWeak,
+    SessionHasEnded,
+    TermsMustBeAccepted,
+    WrongEmailOrPassword,
+)
+from contracts.vocabulary import AccountKind, JoinState
 from services.accounts import domain
-from services.accounts.domain import JoinState, MailAllowance
+from services.accounts.domain import MailAllowance
 
 NOW = datetime(2030, 3, 4, 9, 0, tzinfo=UTC)
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 EMPLOYER, PRESCRIBER, STAFF = AccountKind.EMPLOYER, AccountKind.PRESCRIBER, AccountKind.STAFF
-
-
-class TestMayHold:
-    """F-52, G-07: one kind per e-mail; the relaxation of 2026 is one setting."""
-
-    @pytest.mark.parametrize(
-        ("held", "wanted", "strict", "relaxed"),
-        [
-            (EMPLOYER, EMPLOYER, True, True),
-            (EMPLOYER, PRESCRIBER, False, True),
-            (PRESCRIBER, EMPLOYER, False, True),
-            (STAFF, EMPLOYER, False, False),
-            (EMPLOYER, STAFF, False, False),
-            (STAFF, STAFF, True, True),
-        ],
-    )
-    def test_follows_the_setting(self, held, wanted, strict, relaxed):
-        assert domain.may_hold(held, wanted, one_kind_per_email=True) is strict
-        assert domain.may_hold(held, wanted, one_kind_per_email=False) is relaxed
 
 
 class TestCheckTermsAreAccepted:
@@ -63,8 +51,35 @@ class TestPersonalWords:
         words = domain.personal_words("Amelie.Dupre@jardins.example", "Amélie", "Dupré")
         assert {"amelie.dupre@jardins.example", "amelie", "dupre", "jardins", "amélie", "dupré", "améliedupré"} <= set(words)
 
+    def test_are_spelt_with_and_without_accents(self):
+        words = domain.personal_words("h.b@jardins.example", "Hélène", "Beauchêne", structure_name="L'Œuvre Étoilée")
+        assert {"hélène", "helene", "beauchêne", "beauchene", "beauchenehelene"} <= set(words)
+        assert {"œuvre", "oeuvre", "étoilée", "etoilee"} <= set(words)
+
     def test_leave_out_what_is_too_short_to_tell(self):
         assert "le" not in domain.personal_words("le@jardins.example")
+
+
+class TestWithoutAccents:
+    @pytest.mark.parametrize(
+        ("text", "plain"),
+        [
+            ("Hélène Beauchêne", "Helene Beauchene"),
+            ("he\u0301le\u0300ne", "helene"),
+            ("Lœtitia Æ", "Loetitia AE"),
+            ("abc 1", "abc 1"),
+        ],
+    )
+    def test_spells_as_many_type(self, text, plain):
+        assert domain.without_accents(text) == plain
+
+
+class TestErasedIfPendingUntil:
+    """A link is good for three days: one that was good until 27 days ago was asked for 30 days ago."""
+
+    def test_is_thirty_days_after_the_link_was_asked_for(self):
+        asked_at = NOW - 30 * DAY
+        assert domain.erased_if_pending_until(NOW) == asked_at + domain.CONFIRMATION_LIFETIME
 
 
 class TestMailAllowance:
@@ -139,6 +154,13 @@ class TestCheckPasswordIsRight:
     def test_refuses_a_wrong_one(self):
         with pytest.raises(WrongEmailOrPassword):
             domain.check_password_is_right(False)
+
+
+class TestCheckPasswordIsTheSignUps:
+    def test_refuses_any_other(self):
+        domain.check_password_is_the_sign_ups(True)
+        with pytest.raises(PasswordIsNotTheSignUps):
+            domain.check_password_is_the_sign_ups(False)
 
 
 class TestSession:

@@ -58,6 +58,22 @@ class TestMakeHash:
             make(password)
         assert refused.value.facts["errors"][0]["pointer"] == "/password"
 
+    @pytest.mark.parametrize(
+        "password",
+        ["beauchenehelene51", "BeauchêneHélène51", "helene.beauchene51", "etoile du berger 51", "Étoiledubergerétoile"],
+    )
+    @pytest.mark.parametrize("names", [("Hélène", "Beauchêne"), ("Helene", "Beauchene")])
+    def test_refuses_names_with_or_without_their_accents(self, password, names):
+        """The address tells nothing of the name here, as that of many an office does not."""
+        person = {"email": "accueil@jardins.example", "first_name": names[0], "last_name": names[1]}
+        with pytest.raises(PasswordIsTooWeak):
+            make(password, **person, structure_name="Étoile du Berger")
+
+    @pytest.mark.parametrize("password", ["\u0301" * 15, "\ufb01\u3392" * 60])
+    def test_survives_what_is_made_of_accents_or_takes_more_room_without(self, password):
+        with pytest.raises(PasswordIsTooWeak):
+            make(password)
+
     def test_refuses_who_does_not_accept_the_terms(self):
         with pytest.raises(TermsMustBeAccepted):
             make(factory.PASSWORD, accepts_terms=False)

@@ -12,13 +12,16 @@ from types import SimpleNamespace
 
 import pytest
 
+from chassis import topology
+from chassis.bus import connect
 from chassis.call import Caller
 from chassis.context import Context
 from chassis.settings import BusSettings
 from chassis.subject import Subject, read_private_key, sign_subject
+from chassis.testing.database import Bench
 from chassis.testing.subjects import VISITOR
 from contracts import accounts as contract
-from contracts.accounts import SessionHasEnded, WrongEmailOrPassword
+from contracts.accounts import PasswordIsNotTheSignUps, SessionHasEnded, WrongEmailOrPassword
 from contracts.vocabulary import SubjectKind
 from operations.local import keys, ports
 from tests.factories import accounts as factory
@@ -121,6 +124,42 @@ class TestTwentyLogInsAtOnce:
             ask(contract.get_session, session_token=token)
             tokens = {log_in.result()["session_token"] for log_in in log_ins}
         assert len(tokens) == 20
+
+
+@pytest.fixture
+def silence(running, servers):
+    """Organizations, there but mute: its queue stands and nobody reads it."""
+    with connect(servers.broker_url("admin", running.vhost)) as connection:
+        queue = topology.calls_queue("organizations")(connection.channel())
+        queue.declare()
+        yield
+        queue.delete()
+
+
+@pytest.fixture
+def bench(running, tmp_path):
+    """The running process's own database."""
+    made = Bench(running.database_url, "accounts", tmp_path / "clock")
+    yield made
+    made.close()
+
+
+class TestConfirmEmail:
+    def test_is_answered_in_time_while_organizations_is_silent(self, ask, bench, silence):
+        """The address is confirmed: an answer past the deadline would tell the person that it is not."""
+        factory.account(bench, pending=True)
+        request = {"token": factory.token(bench), "password": factory.PASSWORD}
+        started = time.monotonic()
+        assert ask(contract.confirm_email, **request) == {"email": factory.EMAIL}
+        print(f"answered after {time.monotonic() - started:.1f} s")
+        row = factory.row(bench)
+        assert (row.email_confirmed_at is not None, row.join_state) == (True, "remembered")
+
+    def test_refuses_another_password(self, ask, bench):
+        factory.account(bench, "bob@jardins.example", pending=True)
+        request = {"token": factory.token(bench, "bob@jardins.example"), "password": factory.OTHER_PASSWORD}
+        with pytest.raises(PasswordIsNotTheSignUps):
+            ask(contract.confirm_email, **request)
 
 
 class TestLogs:

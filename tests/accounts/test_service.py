@@ -1,14 +1,17 @@
 """How the entrypoints are wired, over a real database."""
 
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
 
 from chassis.testing.subjects import service
+from chassis.timer import Every
 from contracts import accounts as contract
 from contracts.accounts import AddressHasAnAccount, ClaimIsNotValid, PasswordIsTooWeak
 from contracts.organizations import MagicLinkIsOver
-from services.accounts.policies import Policy, read_policy
+from services.accounts.service import Accounts
+from tests.contracts.binding import entrypoints
 from tests.factories import accounts as factory
 
 NAMES = {"first_name": "Amélie", "last_name": "Dupré"}
@@ -25,6 +28,10 @@ class TestSignUpEmployer:
         assert sign_up(bench, organizations) == {"email": factory.EMAIL}
         assert organizations.asked == [("organizations.get_magic_link", {"token": "token"})]
         assert factory.row(bench).join_magic_link_id == organizations.answer["magic_link_id"]
+
+    def test_refuses_a_password_made_of_the_structure_s_name(self, bench):
+        with pytest.raises(PasswordIsTooWeak):
+            sign_up(bench, factory.Organizations(), f"{factory.STRUCTURE_NAME} 51")
 
     def test_makes_nothing_of_a_link_that_is_over(self, bench, monkeypatch):
         with factory.counting(bench, monkeypatch) as work, pytest.raises(MagicLinkIsOver):
@@ -79,12 +86,16 @@ class TestGetMailLink:
         assert link["url"] == f"{factory.PUBLIC_URL}/confirmer/{factory.token(bench)}"
 
 
-class TestPolicy:
-    """G-07: one setting."""
+class TestTimers:
+    def test_are_these(self):
+        timers = {function.__name__: extension.seconds for function, extension in entrypoints(Accounts, Every)}
+        assert timers == {"erase_unconfirmed": 3600, "forget_old_sessions": 3600, "resume_joins": 30}
 
-    @pytest.mark.parametrize(("text", "expected"), [("true", True), ("false", False), (None, True)])
-    def test_is_read_from_the_environment(self, monkeypatch, text, expected):
-        monkeypatch.delenv("ACCOUNTS_ONE_KIND_PER_EMAIL", raising=False)
-        if text:
-            monkeypatch.setenv("ACCOUNTS_ONE_KIND_PER_EMAIL", text)
-        assert read_policy() == Policy(one_kind_per_email=expected)
+    def test_settle_what_was_left_and_erase_what_was_never_confirmed(self, bench):
+        factory.account(bench)
+        factory.account(bench, "never@jardins.example", pending=True)
+        bench.move_clock(timedelta(days=31))
+        timed = factory.worker(bench, subject=service("accounts"))
+        timed.resume_joins()
+        timed.erase_unconfirmed()
+        assert bench.rows("SELECT email, join_state FROM accounts") == [(factory.EMAIL, "joined")]

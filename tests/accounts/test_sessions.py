@@ -81,7 +81,7 @@ class TestLogIn:
                 enter(bench)
             assert (factory.row(bench).confirmation_issue, len(bench.announced(REQUESTED))) == (issue, mails)
         assert bench.rows("SELECT * FROM sessions") == []
-        bench.act(actions.confirm_email, VISITOR, token=factory.token(bench))
+        factory.confirm(bench, factory.token(bench))
         enter(bench)
 
     @pytest.mark.parametrize(

@@ -7,16 +7,16 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import text
 
-from chassis.testing.subjects import VISITOR
+from chassis.testing.subjects import VISITOR, service
 from contracts.accounts import AddressHasAnAccount, AddressHasAnotherKind, ClaimIsNotValid
 from contracts.addresses import email_key
 from contracts.vocabulary import AccountKind
-from services.accounts import actions
+from services.accounts import actions, queries
 from tests.factories import accounts as factory
 
 REQUESTED, KNOWN = "accounts.email_confirmation_requested", "accounts.known_address_signed_up"
-MINUTES, DAYS = timedelta(minutes=1), timedelta(days=1)
-ROUNDS = 50
+SECONDS, MINUTES, DAYS = timedelta(seconds=1), timedelta(minutes=1), timedelta(days=1)
+ROUNDS = 200
 VARIANTS = [
     ("amelie@jardins.example", "AMELIE@JARDINS.EXAMPLE"),
     ("stra\u00dfe@jardins.example", "STRASSE@jardins.example"),
@@ -81,21 +81,42 @@ class TestSignUpEmployer:
             factory.sign_up(bench)
         assert len(bench.announced()) == 9  # The account's own was the first.
 
-    def test_never_overwrites_a_pending_sign_up(self, bench):
-        """A stranger must not set the password that the owner confirms (F-19): the owner gets the same link again."""
-        first = factory.account(bench, pending=True)
+    def test_replaces_what_was_typed_before_and_leaves_the_link_that_is_good(self, bench):
+        """Decision 6: whoever signs up first with somebody's address chooses nothing for them."""
+        first, mailed = factory.account(bench, pending=True), factory.token(bench)
         bench.move_clock(3 * MINUTES)
-        factory.sign_up(bench, factory.EMAIL.upper(), factory.OTHER_PASSWORD)
+        link = factory.magic_link()
+        factory.sign_up(bench, factory.EMAIL, factory.OTHER_PASSWORD, link, first_name="Zoé", last_name="Le Gall")
         after = factory.row(bench)
-        assert (after.password_hash, after.join_magic_link_id) == (first.password_hash, first.join_magic_link_id)
+        assert (after.first_name, after.last_name) == ("Zoé", "Le Gall")
+        assert after.password_hash == factory.hash_of(factory.OTHER_PASSWORD)
+        assert (after.join_state, after.join_magic_link_id) == ("remembered", link["magic_link_id"])
+        assert after.join_organization_id == link["structure"]["organization_id"]
+        assert after.terms_accepted_at >= first.terms_accepted_at + 3 * MINUTES
+        assert (after.account_id, after.pending_until) == (first.account_id, first.pending_until)
         (fact,) = bench.announced(REQUESTED)
         assert fact["issue"] == first.confirmation_issue
-        bench.act(actions.confirm_email, VISITOR, token=factory.token(bench))
+        factory.confirm(bench, mailed, factory.OTHER_PASSWORD)
+
+    def test_replaces_them_though_no_mail_may_be_sent(self, bench):
+        """A mistyped password is put right at once; the first mail's link serves."""
+        factory.account(bench, pending=True, password=factory.OTHER_PASSWORD)
+        factory.sign_up(bench)
+        assert bench.announced() == []
+        factory.confirm(bench, factory.token(bench), factory.PASSWORD)
+
+    def test_keeps_the_spelling_that_the_good_link_was_mailed_to(self, bench):
+        """« straße » and « strasse » are one account, and may be two mailboxes: the link of one proves nothing of the other."""
+        mine, yours = "strasse@jardins.example", "stra\u00dfe@jardins.example"
+        factory.sign_up(bench, mine)
+        factory.sign_up(bench, yours, factory.OTHER_PASSWORD)
+        factory.confirm(bench, factory.token(bench, mine), factory.OTHER_PASSWORD)
+        assert factory.row(bench, mine).email == mine
 
     def test_replaces_a_sign_up_that_lapsed(self, bench):
         first = factory.account(bench, pending=True)
         former = factory.token(bench)
-        bench.move_clock(3 * DAYS)
+        bench.move_clock(3 * DAYS + SECONDS)
         link = factory.magic_link()
         factory.sign_up(bench, factory.EMAIL, factory.OTHER_PASSWORD, link)
         after = factory.row(bench)
@@ -103,7 +124,7 @@ class TestSignUpEmployer:
         assert after.join_magic_link_id == link["magic_link_id"]
         assert after.password_hash == factory.hash_of(factory.OTHER_PASSWORD)
         assert factory.token(bench) != former
-        bench.act(actions.confirm_email, VISITOR, token=factory.token(bench))
+        factory.confirm(bench, factory.token(bench), factory.OTHER_PASSWORD)
 
     def test_leaves_a_closed_account_as_it_is(self, bench):
         before = factory.account(bench, pending=True, closed=True)
@@ -154,7 +175,7 @@ class TestTwoSignUpsAtOnce:
         assert len(own_bench.rows("SELECT email_key FROM accounts GROUP BY email_key HAVING count(*) > 1")) > 0
 
     def test_of_one_invitation_make_one_account(self, bench):
-        for turn in range(ROUNDS // 5):
+        for turn in range(ROUNDS):
             invitation_id, email = uuid4(), f"{turn}@jardins.example"
             sign_up = lambda: factory.sign_up_invited(bench, email=email, invitation_id=invitation_id)  # noqa: B023, E731
             outcomes = factory.at_once(sign_up, sign_up)
@@ -179,6 +200,54 @@ _NAIVE = """
                           confirmation_issue, mail_count)
     VALUES (:account_id, 'employer', :email, :key, 'A', 'B', 'x', :now, :now, 1, 0)
 """
+
+
+class TestEraseUnconfirmed:
+    """Architecture 3: after 30 days, from the sign-up or from the last link that its password brought."""
+
+    def erase(self, bench):
+        return bench.act(actions.erase_unconfirmed, service("accounts"))
+
+    def test_leaves_nothing_of_a_sign_up_after_thirty_days(self, bench):
+        factory.account(bench, pending=True)
+        bench.move_clock(30 * DAYS - MINUTES)
+        assert self.erase(bench) == 0
+        bench.move_clock(30 * DAYS + MINUTES)
+        assert self.erase(bench) == 1
+        assert bench.rows("SELECT account_id FROM accounts UNION SELECT account_id FROM email_confirmations") == []
+
+    def test_leaves_confirmed_accounts_alone(self, bench):
+        factory.account(bench)
+        bench.move_clock(400 * DAYS)
+        assert self.erase(bench) == 0
+
+    def test_counts_from_the_last_link(self, bench):
+        factory.account(bench, pending=True)
+        bench.move_clock(29 * DAYS)
+        factory.log_in(bench)
+        bench.move_clock(58 * DAYS)
+        assert self.erase(bench) == 0
+        bench.move_clock(60 * DAYS)
+        assert self.erase(bench) == 1
+
+    def test_erases_so_many_in_one_turn_the_oldest_first(self, bench, monkeypatch):
+        monkeypatch.setattr("services.accounts.queries.ERASED", 2)
+        for number in range(3):
+            bench.move_clock(number * MINUTES)
+            factory.account(bench, f"{number}@jardins.example", pending=True)
+        bench.move_clock(40 * DAYS)
+        assert self.erase(bench) == 2
+        assert factory.row(bench, "2@jardins.example")
+        assert (self.erase(bench), self.erase(bench)) == (1, 0)
+
+    def test_leaves_alone_who_is_signing_up_anew(self, bench):
+        """Held by a sign-up that is not committed yet, an account is neither waited for nor erased."""
+        factory.account(bench, pending=True)
+        bench.move_clock(40 * DAYS)
+        with bench.store.transaction() as (session, _):
+            queries.lock_account_by_email(session, factory.EMAIL)
+            assert self.erase(bench) == 0
+        assert self.erase(bench) == 1
 
 
 class TestCheckClaim:
@@ -288,7 +357,7 @@ class TestSignUpInvited:
         assert (row.account_id, row.password_hash) == (pending.account_id, factory.hash_of(factory.PASSWORD))
         assert (row.join_state, row.join_magic_link_id, row.pending_until) == (None, None, None)
         with pytest.raises(Exception, match="déjà servi"):
-            bench.act(actions.confirm_email, VISITOR, token=link)
+            factory.confirm(bench, link)
 
 
 class TestCreateStaff:

@@ -15,11 +15,11 @@ from chassis.tokens import derive_token, random_token
 from contracts.vocabulary import AccountKind, LinkPurpose
 from services.accounts import actions, passwords
 from services.accounts.domain import Admission
-from services.accounts.policies import Policy
 
 TOKEN_KEY = bytes(range(32))
 PUBLIC_URL = "https://emplois.example"
 EMAIL = "Amelie.Dupre@jardins.example"
+STRUCTURE_NAME = "Atelier des Tilleuls"
 PASSWORD = "tournesol vélo baguettes 42"
 OTHER_PASSWORD = "moulin bleu agrafe nuage 17"
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(32))
@@ -32,27 +32,27 @@ def hash_of(password):
     return passwords._hasher.hash(password)
 
 
-def person(email=EMAIL, password=PASSWORD):
+def person(email=EMAIL, password=PASSWORD, first_name="Amélie", last_name="Dupré"):
     """Who signs up, as actions see them."""
-    return {"email": email, "first_name": "Amélie", "last_name": "Dupré", "password_hash": hash_of(password)}
+    return {"email": email, "first_name": first_name, "last_name": last_name, "password_hash": hash_of(password)}
 
 
 def magic_link():
     """What organizations answers about a good magic link."""
-    return {"magic_link_id": uuid4(), "issue": 1, "structure": {"organization_id": uuid4()}}
+    return {"magic_link_id": uuid4(), "issue": 1, "structure": {"organization_id": uuid4(), "name": STRUCTURE_NAME}}
 
 
-def sign_up(bench, email=EMAIL, password=PASSWORD, link=None):
+def sign_up(bench, email=EMAIL, password=PASSWORD, link=None, **names):
     """Sign up by a magic link; the account is pending."""
     request = {"link": link or magic_link(), "token_key": TOKEN_KEY}
-    return bench.act(actions.sign_up_employer, VISITOR, **person(email, password), **request)
+    return bench.act(actions.sign_up_employer, VISITOR, **person(email, password, **names), **request)
 
 
 def account(bench, email=EMAIL, *, password=PASSWORD, kind=AccountKind.EMPLOYER, pending=False, closed=False):
     """An account, confirmed and open unless said otherwise; answers its row."""
     sign_up(bench, email, password)
     if not pending:
-        bench.act(actions.confirm_email, VISITOR, token=token(bench, email))
+        confirm(bench, token(bench, email), password)
     changes = "kind = :kind, deactivated_at = CASE WHEN :closed THEN created_at END"
     values = {"kind": kind, "closed": closed, "key": email.casefold()}
     bench.rows(f"UPDATE accounts SET {changes} WHERE email_key = :key", **values)
@@ -73,6 +73,13 @@ def token(bench, email=EMAIL, issue=None):
     values = {"key": email.casefold(), "issue": wanted}
     ((confirmation_id,),) = bench.rows(f"{joined} WHERE email_key = :key AND issue = :issue", **values)
     return derive_token(TOKEN_KEY, LinkPurpose.EMAIL_CONFIRMATION, confirmation_id, wanted)
+
+
+def confirm(bench, link, password=PASSWORD):
+    """Confirm an address by its link's token, in the two steps of the entrypoint; hashes are compared, not computed."""
+    sign_up = bench.act(actions.find_sign_up, VISITOR, token=link)
+    is_its_password = sign_up.password_hash == hash_of(password)
+    return bench.act(actions.confirm_email, VISITOR, token=link, sign_up=sign_up, is_its_password=is_its_password)
 
 
 def log_in(bench, email=EMAIL):
@@ -124,6 +131,11 @@ class Organizations:
     def __init__(self, answer=None):
         self.answer = answer or magic_link()
         self.asked = []
+        self.limits = []  # Of the time that each call may take.
+
+    def within(self, seconds):
+        self.limits.append(seconds)
+        return self
 
     def as_service(self, method, **request):
         self.asked.append((method.name, request))
@@ -132,15 +144,15 @@ class Organizations:
         return self.answer
 
 
-def worker(bench, method=None, *, subject=VISITOR, call=None, policy=None):
+def worker(bench, method=None, *, subject=VISITOR, call=None, guard=None):
     """The service, ready to serve one call on a real database."""
     from nameko.testing.services import worker_factory
 
     from services.accounts.service import Accounts
 
-    settings = SimpleNamespace(token_key=TOKEN_KEY, public_url=PUBLIC_URL, public_keys=PUBLIC_KEYS)
-    work = bench.work(subject, method=method)
-    return worker_factory(Accounts, db=work, call=call or Organizations(), settings=settings, policy=policy or Policy())
+    settings = SimpleNamespace(token_key=TOKEN_KEY, public_url=PUBLIC_URL, public_keys=PUBLIC_KEYS, one_kind_per_email=True)
+    work = bench.work(subject, method=method, guard=guard)
+    return worker_factory(Accounts, db=work, call=call or Organizations(), settings=settings)
 
 
 @contextmanager

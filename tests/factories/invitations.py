@@ -26,14 +26,15 @@ def lines(count):
     return [line(f"personne{number}@jardins.example") for number in range(count)]
 
 
-def standing(organization_id=None, *, role=Role.MEMBER, active=True, prescribers=False):
-    """What organizations answers about who asks; `role` is None for people outside."""
+def standing(organization_id=None, *, role=Role.MEMBER, active=True, ended=False, prescribers=False):
+    """What organizations answers about who asks; `role` is None for people outside. Traits: inactive (in grace), `ended`."""
     return {
         "organization_id": organization_id or uuid4(),
         "display_name": NAME,
         "kind": "PE" if prescribers else "ACI",
         "account_kind": "prescriber" if prescribers else "employer",
-        "is_active": active,
+        "is_active": active and not ended,
+        "is_open": not ended,
         "role": role,
     }
 

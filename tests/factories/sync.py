@@ -56,6 +56,15 @@ def rejects(bench, run):
     return bench.read(actions.list_rejects, OPERATOR, run_id=run.run_id, limit=1000)
 
 
+def remarks(bench, run):
+    return bench.read(actions.list_remarks, OPERATOR, run_id=run.run_id, limit=1000)
+
+
+def pairs(unknown_keys):
+    """Unknown keys of a manifest, or as they are sent: (asp_id, kind) of each."""
+    return {(key["asp_id"], key["kind"]) for key in unknown_keys}
+
+
 def set_day(bench, day=DAY):
     """It is that day, at noon, for the service."""
     bench.move_clock(datetime.combine(day, time(12), UTC) - datetime.now(UTC))

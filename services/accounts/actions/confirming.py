@@ -14,8 +14,8 @@ from contracts import accounts as contract
 from contracts.accounts import ConfirmationLinkIsOver, EmailConfirmationRequested, EmailConfirmed
 from contracts.links import LinkIsOver, LinkIsUnknown
 from contracts.vocabulary import LinkPurpose
-from services.accounts import queries
-from services.accounts.domain import CONFIRMATION_LIFETIME, MailAllowance
+from services.accounts import domain, queries
+from services.accounts.domain import CONFIRMATION_LIFETIME, Credentials, MailAllowance
 from services.accounts.models import Account, EmailConfirmation
 from services.accounts.permissions import check_may
 
@@ -23,25 +23,34 @@ from services.accounts.permissions import check_may
 def get_email_confirmation(session: Database, subject: Subject, *, token: str, now: datetime) -> EmailConfirmation:
     """What a good link is about. Looking uses nothing up: mail scanners open links."""
     check_may(subject, contract.get_email_confirmation)
-    found = queries.confirmation_of_link(session, token_hash(token))
-    if found is None:
-        raise LinkIsUnknown()
-    if not _is_good(*found, now):
+    confirmation, account = _confirmation_of_link(session, token)
+    if not _is_good(confirmation, account, now):
         raise ConfirmationLinkIsOver()
-    return found[0]
+    return confirmation
 
 
-def confirm_email(session: Database, subject: Subject, *, token: str, now: datetime) -> dict[str, Any]:
-    """The address is proven and the account no longer pending; the link has served."""
+def find_sign_up(session: Database, subject: Subject, *, token: str) -> Credentials:
+    """What to compare a password with: the last sign-up's, of the address that a link is for."""
     check_may(subject, contract.confirm_email)
-    account = queries.lock_account_of_link(session, token_hash(token))
-    if account is None:
-        raise LinkIsUnknown()
+    _, account = _confirmation_of_link(session, token)
+    return Credentials(account.account_id, account.password_hash)
 
-    if not queries.use_confirmation(session, token_hash(token), now=now):
+
+def confirm_email(
+    session: Database, subject: Subject, *, token: str, sign_up: Credentials, is_its_password: bool, now: datetime
+) -> dict[str, Any]:
+    """The address is proven by who signed up with it last, and the account no longer pending; the link has served."""
+    check_may(subject, contract.confirm_email)
+    queries.lock_account(session, sign_up.account_id)  # Confirmations and sign-ups come one after the other.
+    confirmation, account = _confirmation_of_link(session, token)
+
+    if not _is_good(confirmation, account, now):
         raise ConfirmationLinkIsOver()
+    # Signed up again while the hash was computed: the password that was right confirms nothing any more.
+    domain.check_password_is_the_sign_ups(is_its_password and account.password_hash == sign_up.password_hash)
 
-    account.email_confirmed_at, account.pending_until = now, None
+    confirmation.used_at = account.email_confirmed_at = now
+    account.pending_until = None
 
     announce(session, EmailConfirmed, account_id=account.account_id)
     return {"email": account.email}
@@ -104,6 +113,13 @@ def spend_mail(account: Account, now: datetime) -> bool:
         return False
     account.last_mail_at, account.mail_count, account.mails_counted_since = left.last_at, left.count, left.since
     return True
+
+
+def _confirmation_of_link(session: Database, token: str) -> tuple[EmailConfirmation, Account]:
+    found = queries.confirmation_of_link(session, token_hash(token))
+    if found is None:
+        raise LinkIsUnknown()
+    return found
 
 
 def _is_good(confirmation: EmailConfirmation, account: Account, now: datetime) -> bool:

@@ -1,13 +1,15 @@
 """What a sign-up remembers to join, and what became of it."""
 
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy.orm import Session as Database
 
 from chassis.subject import Subject
 from chassis.tokens import token_hash
+from contracts.vocabulary import JoinState
 from services.accounts import domain, queries
-from services.accounts.domain import JoinOutcome, JoinState, RememberedJoin
+from services.accounts.domain import JoinOutcome, RememberedJoin
 from services.accounts.models import Account
 
 
@@ -20,6 +22,12 @@ def find_join_of_link(session: Database, subject: Subject, *, token: str) -> Rem
     """What the account that a confirmation's link is for is still to join."""
     found = queries.confirmation_of_link(session, token_hash(token))
     return _remembered(found[1] if found else None)
+
+
+def list_remembered_joins(session: Database, subject: Subject, *, now: datetime) -> list[RememberedJoin]:
+    """What confirmed accounts are still to join, though their confirmation is a while ago: some, the oldest first."""
+    left = queries.remembered_joins(session, confirmed_before=now - domain.JOIN_RESUMED_AFTER)
+    return [join for account in left if (join := _remembered(account))]
 
 
 def settle_join(session: Database, subject: Subject, *, account_id: UUID, outcome: JoinOutcome | None) -> None:

@@ -13,11 +13,11 @@ from chassis.subject import Subject, SubjectIsNotValid, verify
 from contracts import accounts as contract
 from contracts.accounts import AddressHasAnAccount, AddressHasAnotherKind, ClaimIsNotValid, KnownAddressSignedUp
 from contracts.addresses import email_key
-from contracts.vocabulary import AccountKind
+from contracts.vocabulary import AccountKind, JoinState, may_hold
 from services.accounts import domain, queries
 from services.accounts.actions.confirming import announce_confirmation, request_confirmation, spend_mail
 from services.accounts.actions.sessions import open_session
-from services.accounts.domain import Admission, JoinState
+from services.accounts.domain import Admission
 from services.accounts.models import Account, EmailConfirmation
 from services.accounts.permissions import check_may
 
@@ -44,22 +44,27 @@ def sign_up_employer(
 ) -> dict[str, str]:
     """The address has a pending account that remembers the structure, or its owner is told: the answer never says which.
 
-    A pending sign-up is never overwritten while its link is good, or a stranger could set the password that its owner
-    confirms: the owner gets the same link again.
+    What was typed last replaces what was typed before, by whomever: it is confirmed only with its own password (decision 6).
+    A link that is good stays so, and is mailed again.
     """
     check_may(subject, contract.sign_up_employer)
     person = {"first_name": first_name, "last_name": last_name, "password_hash": password_hash}
     row = _new(email, AccountKind.EMPLOYER, person, now) | _pending(now) | _remembering(link)
     row["terms_accepted_at"] = now
 
-    is_new = queries.save_sign_up(session, row, now=now) is not None
+    queries.save_sign_up(session, row, now=now)
     account, confirmation = queries.lock_account_and_confirmation(session, email)
 
-    if is_new:
+    if account.email_confirmed_at is None and confirmation is None:
         request_confirmation(session, account, token_key=token_key, now=now)
     elif spend_mail(account, now):
         _tell_owner(session, account, confirmation)
     return {"email": email}
+
+
+def erase_unconfirmed(session: Database, subject: Subject, *, now: datetime) -> int:
+    """No account rests here that nobody confirmed in 30 days, nor its links."""
+    return queries.delete_unconfirmed(session, pending_before=domain.erased_if_pending_until(now))
 
 
 def check_claim(
@@ -183,6 +188,6 @@ def _made_before(session: Database, admitted: Admitted, is_same_password: bool, 
     is_theirs = account.invitation_id == admission.invitation_id and account.password_hash == admitted.password_hash
     if is_theirs and is_same_password and account.deactivated_at is None:
         return account
-    if not domain.may_hold(AccountKind(account.kind), admission.kind, one_kind_per_email=one_kind_per_email):
+    if not may_hold(AccountKind(account.kind), admission.kind, one_kind_per_email=one_kind_per_email):
         raise AddressHasAnotherKind()
     raise AddressHasAnAccount()
