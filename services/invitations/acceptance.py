@@ -15,7 +15,6 @@ from chassis.subject import sign
 from chassis.wire import CallFailed
 from contracts import accounts, organizations
 from contracts.errors import Refusal
-from contracts.organizations import StructureIsNotActive
 from contracts.vocabulary import InvitationState
 from services.invitations import actions, domain
 from services.invitations.models import Invitation
@@ -26,9 +25,9 @@ _log = log.get()
 def check_acceptance(db: Work, call: Calling, signing_key: Ed25519PrivateKey, *, token: str) -> dict[str, Any]:
     """A claim that accounts can trust: who holds it reads the mail of this address, and is invited to what may be joined."""
     invitation, now = db.step(actions.find_admission, token=token)
-    standing = call.as_service(organizations.get_standing, organization_id=invitation.organization_id)
-    if not standing["is_active"]:
-        raise StructureIsNotActive()
+    if invitation.state is not InvitationState.ACCEPTED:  # What was joined may be closed since: the answer is the same again.
+        standing = call.as_service(organizations.get_standing, organization_id=invitation.organization_id)
+        domain.check_can_be_joined(is_active=standing["is_active"])
     claims = {
         "iss": "invitations",
         "purpose": "admission",
@@ -41,11 +40,11 @@ def check_acceptance(db: Work, call: Calling, signing_key: Ed25519PrivateKey, *,
     return {"claim": sign(claims, signing_key), "email": invitation.email}
 
 
-def accept_invitation(db: Work, call: Calling, *, token: str) -> Any:
+def accept_invitation(db: Work, call: Calling, *, token: str, one_kind_per_email: bool) -> Any:
     """Who asks is a member; answered alike when they ask again."""
     account_id = db.step(actions.find_acceptance, token=token)
     contacts = call.as_service(accounts.get_contacts, account_ids=[account_id])["items"]
-    invitation = db.step(actions.begin_acceptance, token=token, contacts=contacts)
+    invitation = db.step(actions.begin_acceptance, token=token, contacts=contacts, one_kind_per_email=one_kind_per_email)
     if invitation.state is InvitationState.ACCEPTED:
         return invitation  # Not admitted again: they may have been removed since.
     return _admit(db, call, invitation)

@@ -15,7 +15,6 @@ from contracts import invitations as contract
 from contracts.addresses import email_key
 from contracts.errors import Refusal, Unauthenticated
 from contracts.links import LinkIsOver, LinkIsUnknown
-from contracts.organizations import StructureIsNotActive
 from contracts.vocabulary import AccountKind, InvitationState, LinkPurpose
 from services.invitations import domain, queries
 from services.invitations.models import Invitation, InvitationLink
@@ -34,6 +33,7 @@ def invite(
 ) -> dict[str, Any]:
     """One pending invitation a line, or none at all; each replaces the pending one to the same address."""
     check_may(subject, contract.invite, standing)
+    domain.check_members_get_in(is_open=standing["is_open"], is_staff=subject.is_staff)
     _check_batch(invitees, standing)
     queries.lock_inviting(session, organization_id)  # Batches come one at a time, or two together could exceed the limit.
     keys = [email_key(invitee["email"]) for invitee in invitees]
@@ -60,6 +60,7 @@ def list_invitations(
 ) -> dict[str, Any]:
     """Invitations under way from the oldest on, then the latest others; 200 at most."""
     check_may(subject, contract.list_invitations, standing)
+    domain.check_members_get_in(is_open=standing["is_open"], is_staff=subject.is_staff)
     found = queries.invitations_of(session, organization_id, now)
     return {"items": [_seen_at(now, invitation) for invitation in found]}
 
@@ -95,9 +96,12 @@ def get_mail_link(
 
 
 def find_admission(session: Session, subject: Subject, *, token: str, now: datetime) -> tuple[Invitation, datetime]:
-    """The invitation under way that a link leads to, for a claim about its address; and the time."""
+    """The invitation that a link lets its reader accept, or says why it no longer can be; and the time."""
     check_may(subject, contract.check_acceptance)
-    return _under_way(session, token, now), now
+    invitation = _opened(session, token)
+    _check_was_not_refused(invitation)
+    domain.check_lets_in(_state_at(now, invitation), ended_at=invitation.ended_at, now=now)
+    return invitation, now
 
 
 def find_acceptance(session: Session, subject: Subject, *, token: str) -> UUID:
@@ -108,7 +112,13 @@ def find_acceptance(session: Session, subject: Subject, *, token: str) -> UUID:
 
 
 def begin_acceptance(
-    session: Session, subject: Subject, *, token: str, contacts: Sequence[dict[str, Any]], now: datetime
+    session: Session,
+    subject: Subject,
+    *,
+    token: str,
+    contacts: Sequence[dict[str, Any]],
+    one_kind_per_email: bool,
+    now: datetime,
 ) -> Invitation:
     """The invitation is being accepted by who asks, and by nobody else; true again when they ask again.
 
@@ -117,10 +127,13 @@ def begin_acceptance(
     invitation = _opened(session, token, held=True)
     account_id = subject.require_account()
     if invitation.account_id == account_id:
-        return _begun_before(invitation)
+        _check_was_not_refused(invitation)
+        return invitation
 
     state = domain.move(_state_at(now, invitation), "accept")
-    _check_is_invited(invitation, account_id, contacts)
+    contact = _open_contact(account_id, contacts)
+    domain.check_is_invited(email_key(contact["email"]), invited_key=invitation.email_key)
+    domain.check_kind(contact["kind"], wanted=invitation.account_kind, one_kind_per_email=one_kind_per_email)
 
     invitation.state, invitation.account_id, invitation.begun_at = state, account_id, now
     return invitation
@@ -163,8 +176,7 @@ def _check_batch(invitees: list[dict[str, Any]], standing: Standing) -> None:
     domain.check_batch_size(len(invitees))
     domain.check_addresses_differ([email_key(invitee["email"]) for invitee in invitees])
     domain.check_roles_may_be_given([invitee["role"] for invitee in invitees], sender_role=standing["role"])
-    if not standing["is_active"]:
-        raise StructureIsNotActive()
+    domain.check_can_be_joined(is_active=standing["is_active"])
 
 
 def _sent(invitee: dict[str, Any], standing: Standing, sender_account_id: UUID, now: datetime) -> Invitation:
@@ -223,20 +235,18 @@ def _under_way(session: Session, token: str, now: datetime) -> Invitation:
     return invitation
 
 
-def _begun_before(invitation: Invitation) -> Invitation:
-    """What the same account is answered when it asks again: what is, or why it was refused."""
+def _check_was_not_refused(invitation: Invitation) -> None:
+    """Who asks again is told why the organization could not be joined, not only that the invitation is over."""
     if invitation.refusal is not None:
         raise Refusal.named.get(invitation.refusal, contract.InvitationIsOver)()
-    return invitation
 
 
-def _check_is_invited(invitation: Invitation, account_id: UUID, contacts: Sequence[dict[str, Any]]) -> None:
-    """Who asks has the address that was invited, in an account of the kind that the organization takes."""
+def _open_contact(account_id: UUID, contacts: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """What accounts tells of who asks; their account must be open."""
     contact = next((one for one in contacts if one["account_id"] == account_id and one["is_open"]), None)
     if contact is None:
         raise Unauthenticated()
-    domain.check_is_invited(email_key(contact["email"]), invited_key=invitation.email_key)
-    domain.check_kind(contact["kind"], wanted=invitation.account_kind)
+    return contact
 
 
 def _move(invitation: Invitation, act: str, now: datetime) -> bool:

@@ -12,10 +12,12 @@ from contracts.invitations import (
     OnlyAdministratorsInviteAdministrators,
     TooManyPendingInvitations,
 )
-from contracts.vocabulary import AccountKind, InvitationState, Role
+from contracts.organizations import GraceIsOver, StructureIsNotActive
+from contracts.vocabulary import AccountKind, InvitationState, Role, may_hold
 
 LIFETIME = timedelta(days=14)
 CLAIM_LIFETIME = timedelta(hours=1)  # The time to fill in the form of a new account.
+REPEATED_FOR = timedelta(hours=24)  # Who got no answer asks again: as long as a repeated call gets its first one.
 MOST_LINES = 30  # In one batch.
 MOST_PENDING = 50  # Per organization.
 ABANDONED_AFTER = timedelta(seconds=10)  # Twice the deadline of the call that admits: nobody waits for its answer any more.
@@ -55,6 +57,25 @@ def check_is_under_way(state: InvitationState) -> None:
         raise InvitationIsOver()
 
 
+def check_lets_in(state: InvitationState, *, ended_at: datetime | None, now: datetime) -> None:
+    """A link lets its reader in while the invitation is under way, and again for a day after it did so."""
+    if state is ACCEPTED and ended_at is not None and now < ended_at + REPEATED_FOR:
+        return
+    check_is_under_way(state)
+
+
+def check_members_get_in(*, is_open: bool, is_staff: bool) -> None:
+    """When the grace of a structure is over, its space is closed to its own people."""
+    if not is_open and not is_staff:
+        raise GraceIsOver()
+
+
+def check_can_be_joined(*, is_active: bool) -> None:
+    """Nobody is invited to a structure that has lost its convention, nor joins it, not even in its grace."""
+    if not is_active:
+        raise StructureIsNotActive()
+
+
 def check_batch_size(line_count: int) -> None:
     """A batch has one line at least, and no more than a person can check."""
     if not 1 <= line_count <= MOST_LINES:
@@ -87,7 +108,7 @@ def check_is_invited(address_key: str, *, invited_key: str) -> None:
         raise InvitationIsForSomeoneElse()
 
 
-def check_kind(kind: AccountKind, *, wanted: AccountKind) -> None:
-    """One kind per address: an employer joins structures, a prescriber joins organizations of prescribers."""
-    if kind is not wanted:
+def check_kind(kind: AccountKind, *, wanted: AccountKind, one_kind_per_email: bool) -> None:
+    """An employer joins structures, a prescriber joins organizations of prescribers; one account does both where it may."""
+    if not may_hold(kind, wanted, one_kind_per_email=one_kind_per_email):
         raise AccountIsOfAnotherKind(wanted=wanted)

@@ -36,7 +36,8 @@ class Invitations(parked_desk("invitations")):  # type: ignore[misc]
 
     @serves(contract.accept_invitation)
     def accept_invitation(self, token):
-        return acceptance.accept_invitation(self.db, self.call, token=token)
+        one_kind = self.settings.one_kind_per_email
+        return acceptance.accept_invitation(self.db, self.call, token=token, one_kind_per_email=one_kind)
 
     @serves(contract.get_mail_link)
     def get_mail_link(self, **request):

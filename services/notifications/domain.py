@@ -11,7 +11,8 @@ SHORTEST_WAIT = timedelta(seconds=30)
 LONGEST_WAIT = timedelta(hours=1)
 JITTER = 0.2  # At most a fifth more, so that mails put off together do not come back together.
 GIVE_UP_AFTER = timedelta(hours=24)
-LEASE = timedelta(minutes=2)  # Two calls (5 s each) and one conversation with the mail server (twice 30 s), with room to spare.
+SENDING = timedelta(seconds=90)  # One mail's time with the mail server, the connection that it may need included.
+LEASE = timedelta(minutes=2)  # That, the two calls before it (5 s each), and the time to remember how it ended.
 NAMES_KEPT_FOR = timedelta(days=30)
 KEPT_FOR = timedelta(days=62)
 

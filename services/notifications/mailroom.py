@@ -70,11 +70,12 @@ class Mailroom:
 
     def _send_one(self, line: Line) -> bool:
         """Claim, attempt and conclude one mail; False when none is due."""
+        until = time.monotonic() + domain.LEASE.total_seconds()  # From before the claim: the lease itself ends no sooner.
         mail = self._db.step(actions.claim_due_mail)
         if mail is None:
             return False
         self.wake()
-        self._conclude(mail, self._attempt(mail, line))
+        self._conclude(mail, self._attempt(mail, line), until)
         return True
 
     def _attempt(self, mail: ClaimedMail, line: Line) -> Outcome:
@@ -84,9 +85,8 @@ class Mailroom:
             _log.error("mail_not_written", mail_id=str(mail.mail_id), template=mail.template, **log.describe(error))
             return Outcome("put_off", f"not written: {type(error).__name__}")
 
-    def _conclude(self, mail: ClaimedMail, outcome: Outcome) -> None:
+    def _conclude(self, mail: ClaimedMail, outcome: Outcome, until: float) -> None:
         """Remember how it ended; while the database is down wait, within the lease, or the mail would leave twice."""
-        until = time.monotonic() + domain.LEASE.total_seconds() / 2
         fate = {"mail_id": mail.mail_id, "attempt_count": mail.attempt_count, "outcome": outcome, "jitter": random.random()}
         for wait in waits():
             try:

@@ -5,16 +5,15 @@ import smtplib
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
 from dataclasses import dataclass
 from email.message import EmailMessage
 from types import TracebackType
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from services.notifications.domain import DELIVERED, Outcome
+from services.notifications.domain import DELIVERED, SENDING, Outcome
 
-TIME_OUT = 30.0  # Seconds, for the connection, then for the whole of one mail's conversation.
+SILENCE = 30.0  # Seconds that the server may say nothing, or not answer a connection.
 STARTTLS = ("required", "offered", "never")
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _ENHANCED_STATUS = re.compile(rb"^([245]\.\d{1,3}\.\d{1,3})\b")
@@ -55,12 +54,89 @@ def read_url(url: str) -> MailServer:
     )
 
 
-class Line:
-    """A connection to the mail server, opened at the first mail and kept for the next ones."""
+class Limit:
+    """The end of one mail's time: what it is sent through is cut then, and nothing is opened afterwards.
 
-    def __init__(self, server: MailServer, *, time_out: float = TIME_OUT) -> None:
-        self.server, self.time_out = server, time_out
-        self._connection: smtplib.SMTP | None = None
+    A socket's own time-out starts again with each byte: a server that dribbles would hold a worker beyond its lease.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._ends_at = time.monotonic() + seconds
+        self._is_over = False
+        self._cable: socket.socket | None = None
+        self._watchdog = threading.Timer(seconds, self._cut)
+        self._watchdog.daemon = True
+
+    def __enter__(self) -> "Limit":
+        self._watchdog.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._watchdog.cancel()
+
+    def left(self, at_most: float) -> float:
+        """Seconds that the next step may take; a time-out when there are none."""
+        seconds = self._ends_at - time.monotonic()
+        if self._is_over or seconds <= 0:
+            raise TimeoutError("the mail's time is over")
+        return min(seconds, at_most)
+
+    def watch(self, cable: socket.socket | None) -> None:
+        """From now on, this is what is cut."""
+        self._cable = cable
+        self.left(0)  # The watchdog may have come before there was anything to cut.
+
+    def _cut(self) -> None:
+        self._is_over = True
+        try:
+            if self._cable is not None:
+                self._cable.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            return  # Already closed.
+
+
+class Connection(smtplib.SMTP):
+    """A connection to the mail server, within a mail's limit from before its greeting on: smtplib's constructor waits for that.
+
+    `cable` is a second handle of its socket, to cut it by: TLS takes the first one over, and holds it while it shakes hands.
+    """
+
+    def __init__(self, server: MailServer, limit: Limit, *, time_out: float) -> None:
+        self._server, self._limit = server, limit
+        self.cable: socket.socket | None = None
+        me = socket.gethostname()  # Left to itself, smtplib asks the resolver for our full name, and waits.
+        super().__init__(server.host, server.port, me, timeout=time_out)
+
+    def connect(self, host: str = "localhost", port: int = 0, source_address: object = None) -> tuple[int, bytes]:
+        """Reach the server and read its greeting."""
+        try:
+            self.sock = _reach(host, port, self._limit, self.timeout)
+            self.sock.settimeout(self.timeout)
+            self.cable = self.sock.dup()
+            self._limit.watch(self.cable)
+            if self._server.is_tls:
+                self.sock = ssl.create_default_context().wrap_socket(self.sock, server_hostname=host)
+            return self.getreply()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Let go of both handles."""
+        super().close()
+        if self.cable is not None:
+            self.cable.close()
+
+
+class Line:
+    """A connection to the mail server, opened at the first mail and kept for the next ones.
+
+    Each mail has so many seconds, whatever the server does; sooner, it waits no longer than `silence` for one answer.
+    """
+
+    def __init__(self, server: MailServer, *, seconds: float = SENDING.total_seconds(), silence: float = SILENCE) -> None:
+        self.server, self.seconds, self.silence = server, seconds, silence
+        self._connection: Connection | None = None
 
     def __enter__(self) -> "Line":
         return self
@@ -70,17 +146,17 @@ class Line:
 
     def send(self, mail: EmailMessage) -> Outcome:
         """Hand one mail over; the outcome says whether the server took it, may take it later, or never will."""
-        try:
-            connection = self._connected()
-        except (smtplib.SMTPException, OSError) as error:
-            self.hang_up()  # What goes wrong before a mail is named, a refused password included, says nothing against that mail.
-            return Outcome("put_off", _reason(error))
-        try:
-            with _time_limit(connection, self.time_out):
+        with Limit(self.seconds) as limit:
+            try:
+                connection = self._connected(limit)
+            except (smtplib.SMTPException, OSError) as error:
+                self.hang_up()  # What goes wrong before a mail is named, a refused password included, says nothing against it.
+                return Outcome("put_off", _reason(error))
+            try:
                 connection.send_message(mail, _sender(mail), [_recipient(mail)])
-        except (smtplib.SMTPException, OSError) as error:
-            self.hang_up()
-            return Outcome("fail" if _is_permanent(error) else "put_off", _reason(error))
+            except (smtplib.SMTPException, OSError) as error:
+                self.hang_up()
+                return Outcome("fail" if _is_permanent(error) else "put_off", _reason(error))
         return DELIVERED
 
     def hang_up(self) -> None:
@@ -89,27 +165,32 @@ class Line:
         if connection is not None:
             connection.close()
 
-    def _connected(self) -> smtplib.SMTP:
-        if self._connection is not None and not _is_alive(self._connection, self.time_out):
+    def _connected(self, limit: Limit) -> Connection:
+        if self._connection is not None and not _is_alive(self._connection, limit):
             self.hang_up()
         if self._connection is None:
-            self._connection = self._open()
+            self._connection = self._open(limit)
         return self._connection
 
-    def _open(self) -> smtplib.SMTP:
-        server, me = self.server, socket.gethostname()  # Left to itself, smtplib asks the resolver for our full name, and waits.
-        if server.is_tls:
-            context = ssl.create_default_context()
-            connection: smtplib.SMTP = smtplib.SMTP_SSL(server.host, server.port, me, timeout=self.time_out, context=context)
-        else:
-            connection = smtplib.SMTP(server.host, server.port, me, timeout=self.time_out)
+    def _open(self, limit: Limit) -> Connection:
+        connection = Connection(self.server, limit, time_out=self.silence)
         try:
-            with _time_limit(connection, self.time_out):
-                _introduce(connection, server)
+            _introduce(connection, self.server)
         except BaseException:
             connection.close()
             raise
         return connection
+
+
+def _reach(host: str, port: int, limit: Limit, time_out: float) -> socket.socket:
+    """A socket to the first of a host's addresses that answers; all of them together get no more than is left."""
+    failure: OSError | None = None
+    for *_, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+        try:
+            return socket.create_connection((str(address[0]), port), limit.left(time_out))
+        except OSError as error:
+            failure = error
+    raise failure or OSError("no address")
 
 
 def _introduce(connection: smtplib.SMTP, server: MailServer) -> None:
@@ -122,34 +203,12 @@ def _introduce(connection: smtplib.SMTP, server: MailServer) -> None:
         connection.login(server.user, server.password or "")
 
 
-def _is_alive(connection: smtplib.SMTP, time_out: float) -> bool:
+def _is_alive(connection: Connection, limit: Limit) -> bool:
     try:
-        with _time_limit(connection, time_out):
-            return connection.noop()[0] == 250
+        limit.watch(connection.cable)
+        return connection.noop()[0] == 250
     except (smtplib.SMTPException, OSError):
         return False
-
-
-@contextmanager
-def _time_limit(connection: smtplib.SMTP, seconds: float) -> Iterator[None]:
-    """Cut the connection when the block takes longer.
-
-    A socket's own time-out starts again with each byte: a server that dribbles would hold a worker beyond its lease.
-    """
-    watchdog = threading.Timer(seconds, _cut, [connection])
-    watchdog.daemon = True
-    watchdog.start()
-    try:
-        yield
-    finally:
-        watchdog.cancel()
-
-
-def _cut(connection: smtplib.SMTP) -> None:
-    try:
-        connection.sock.shutdown(socket.SHUT_RDWR)  # type: ignore[union-attr]
-    except (OSError, AttributeError):
-        return  # Already closed.
 
 
 def _sender(mail: EmailMessage) -> str:

@@ -56,13 +56,13 @@ def role_on_joining(wanted: Role, *, has_members: bool) -> Role:
     return wanted if has_members else Role.ADMINISTRATOR
 
 
-def is_link_open(*, expires_at: datetime, closed_at: datetime | None, is_latest: bool, now: datetime) -> bool:
-    """A magic link opens until it expires, a newer one replaces it, or somebody joins the structure."""
-    return closed_at is None and is_latest and now < expires_at
+def is_link_open(*, expires_at: datetime, closed_at: datetime | None, now: datetime) -> bool:
+    """A magic link opens until it expires or somebody joins the structure; anybody may have another one sent meanwhile."""
+    return closed_at is None and now < expires_at
 
 
 def is_claim_in_time(*, expires_at: datetime, closed_at: datetime | None, now: datetime) -> bool:
-    """Who signed up by a link that was open then may claim, even if a newer one was sent since."""
+    """Who signed up by a link that was open then may claim, for as long as the address may still be confirmed."""
     return closed_at is None and now < expires_at + CLAIM_DELAY
 
 

@@ -36,6 +36,10 @@ def a_member(asking: Asking) -> bool:
     return asking.role is not None or asking.subject.is_staff
 
 
+def a_member_or_invitations(asking: Asking) -> bool:
+    return a_member(asking) or asking.subject.is_service("invitations")
+
+
 def a_service(issuer: str) -> Callable[[Asking], bool]:
     return lambda asking: asking.subject.is_service(issuer)
 
@@ -48,12 +52,14 @@ def is_the_employer_who_joins(asking: Asking) -> bool:
     return asking.subject.kind == SubjectKind.EMPLOYER and asking.subject.account_id == asking.account_id
 
 
+FOR_ITS_PEOPLE = {a_member, a_member_or_invitations}  # Others are not to learn whether the organization exists.
+
 MAY: dict[Method, Callable[[Asking], bool]] = {
     contract.find_structures: anyone,
     contract.request_magic_link: anyone,
     contract.get_magic_link: anyone,  # The token is the right.
     contract.claim_structure: who_joins_or("accounts"),
-    contract.get_standing: anyone,  # It says what the asker is, even if nothing.
+    contract.get_standing: a_member_or_invitations,  # Who is invited is no member yet: invitations asks in its own name.
     contract.admit_member: who_joins_or("invitations"),
     contract.list_members: a_member,
     contract.list_my_organizations: a_person,
@@ -83,7 +89,7 @@ def check_may(
         return
     if subject.kind == SubjectKind.VISITOR:
         raise Unauthenticated()
-    if subject.account_id and organization_id and MAY[method] is a_member:
+    if subject.account_id and MAY[method] in FOR_ITS_PEOPLE:
         raise OrganizationNotFound()
     raise Forbidden()
 

@@ -17,7 +17,7 @@ from contracts.errors import Forbidden, Unauthenticated
 from contracts.invitations import AccountIsOfAnotherKind, InvitationIsForSomeoneElse, InvitationIsOver
 from contracts.links import LinkIsUnknown
 from contracts.organizations import OrganizationNotFound, StructureIsNotActive
-from contracts.vocabulary import Role
+from contracts.vocabulary import AccountKind, Role
 from services.invitations import acceptance
 from tests.factories.invitations import EMAIL, Others, contact, line, row, send, token_of
 
@@ -36,10 +36,10 @@ def others():
     return Others(contact(AMELIE))
 
 
-def accept(bench, others, invitation, subject=None):
+def accept(bench, others, invitation, subject=None, *, one_kind=True):
     """As the entrypoint does; the answer as it leaves."""
     work = bench.work(subject or employer(AMELIE), method=contract.accept_invitation)
-    answer = acceptance.accept_invitation(work, others, token=token_of(invitation))
+    answer = acceptance.accept_invitation(work, others, token=token_of(invitation), one_kind_per_email=one_kind)
     return answer if isinstance(answer, Answer) else dump_result(contract.accept_invitation, answer)
 
 
@@ -93,6 +93,29 @@ class TestCheckAcceptance:
     def test_refuses_an_unknown_link(self, bench, others):
         with pytest.raises(LinkIsUnknown):
             self.check(bench, others, "deviné")
+
+    def test_answers_who_was_let_in_and_lost_the_answer(self, bench, others):
+        """They send the same form again, for a day; accounts opens a session for the same password alone."""
+        (invitation,) = send(bench)
+        first = self.check(bench, others, token_of(invitation))
+        accept(bench, others, invitation)
+        others.standing["is_active"] = False  # What they have joined may be closed since.
+
+        assert self.check(bench, others, token_of(invitation))["email"] == first["email"]
+
+        bench.move_clock(timedelta(hours=23, minutes=59))
+        assert self.check(bench, others, token_of(invitation))
+        bench.move_clock(timedelta(hours=24, minutes=1))
+        with pytest.raises(InvitationIsOver):
+            self.check(bench, others, token_of(invitation))
+
+    def test_tells_again_why_the_structure_was_not_joined(self, bench, others):
+        (invitation,) = send(bench)
+        others.refusal = StructureIsNotActive()
+        with pytest.raises(StructureIsNotActive):
+            accept(bench, others, invitation)
+        with pytest.raises(StructureIsNotActive):
+            self.check(bench, others, token_of(invitation))
 
     def test_still_answers_while_the_new_account_joins(self, bench, others):
         """Who signed up and got no answer tries the same form again; accounts knows them by the invitation."""
@@ -178,6 +201,13 @@ class TestAcceptInvitation:
         assert refused.value.facts == {"wanted": "prescriber" if prescribers else "employer"}
         assert row(bench, invitation).state == "pending"
 
+    @pytest.mark.parametrize(("prescribers", "subject"), [(True, employer(AMELIE)), (False, prescriber(AMELIE))])
+    def test_is_for_both_kinds_once_one_account_may_hold_both(self, bench, prescribers, subject):
+        """G-07: the relaxation of 2026."""
+        (invitation,) = send(bench, prescribers=prescribers)
+        answer = accept(bench, Others(contact(AMELIE, prescriber=not prescribers)), invitation, subject, one_kind=False)
+        assert answer["state"] == row(bench, invitation).state == "accepted"
+
     @pytest.mark.parametrize("known", [[], [contact(AMELIE, closed=True)], [contact(uuid4())]])
     def test_needs_an_open_account(self, bench, known):
         (invitation,) = send(bench)
@@ -193,11 +223,12 @@ class TestAcceptInvitation:
             accept(bench, others, invitation, service("accounts"))
         assert others.asked == []
 
-    def test_refuses_staff_like_any_other_kind(self, bench):
+    @pytest.mark.parametrize("one_kind", [True, False])
+    def test_refuses_staff_like_any_other_kind(self, bench, one_kind):
         (invitation,) = send(bench)
-        team = {**contact(AMELIE), "kind": "staff"}
+        team = {**contact(AMELIE), "kind": AccountKind.STAFF}
         with pytest.raises(AccountIsOfAnotherKind):
-            accept(bench, Others(team), invitation, staff(AMELIE))
+            accept(bench, Others(team), invitation, staff(AMELIE), one_kind=one_kind)
 
     def test_refuses_an_unknown_link_without_asking_anybody(self, bench, others):
         (invitation,) = send(bench, key=bytes(32))

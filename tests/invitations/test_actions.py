@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from chassis.testing.subjects import VISITOR, employer, service
+from chassis.testing.subjects import VISITOR, employer, service, staff
 from chassis.tokens import token_hash
 from contracts.errors import Forbidden, Invalid, Unauthenticated
 from contracts.invitations import (
@@ -15,7 +15,7 @@ from contracts.invitations import (
     TooManyPendingInvitations,
 )
 from contracts.links import LinkIsOver, LinkIsUnknown
-from contracts.organizations import OrganizationNotFound, StructureIsNotActive
+from contracts.organizations import GraceIsOver, OrganizationNotFound, StructureIsNotActive
 from contracts.vocabulary import AccountKind, LinkPurpose, Role
 from services.invitations import actions
 from tests.factories.invitations import EMAIL, NAME, PUBLIC_URL, TOKEN_KEY, line, lines, row, send, standing, token_of
@@ -32,10 +32,10 @@ def states(bench):
     return [row.state for row in bench.rows("SELECT state FROM invitations ORDER BY sent_at, invitation_id")]
 
 
-def list_as(bench, **about):
+def list_as(bench, subject=None, **about):
     where = standing(**about)
     request = {"organization_id": where["organization_id"], "standing": where}
-    return bench.act(actions.list_invitations, employer(uuid4()), **request)["items"]
+    return bench.act(actions.list_invitations, subject or employer(uuid4()), **request)["items"]
 
 
 def mail_link(bench, row_id, *, purpose=LinkPurpose.INVITATION, issue=1, subject=NOTIFICATIONS):
@@ -102,6 +102,12 @@ class TestInvite:
         """INV-10"""
         with pytest.raises(StructureIsNotActive):
             send(bench, active=False)
+        assert count(bench) == 0
+
+    def test_is_closed_to_members_when_the_grace_is_over(self, bench):
+        """F-38"""
+        with pytest.raises(GraceIsOver):
+            send(bench, ended=True)
         assert count(bench) == 0
 
     @pytest.mark.parametrize("number", [0, 31])
@@ -201,6 +207,16 @@ class TestListInvitations:
     def test_refuses_who_is_no_member(self, bench):
         with pytest.raises(OrganizationNotFound):
             list_as(bench, role=None)
+
+    def test_stays_open_in_grace_and_closes_after(self, bench):
+        """F-38, chapter 11.7: names and addresses as those of members; staff still sees them."""
+        organization_id = uuid4()
+        send(bench, organization_id=organization_id)
+
+        assert len(list_as(bench, organization_id=organization_id, active=False)) == 1
+        with pytest.raises(GraceIsOver):
+            list_as(bench, organization_id=organization_id, ended=True)
+        assert len(list_as(bench, staff(uuid4()), organization_id=organization_id, ended=True, role=None)) == 1
 
 
 class TestGetInvitation:

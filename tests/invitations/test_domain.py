@@ -14,11 +14,13 @@ from contracts.invitations import (
     OnlyAdministratorsInviteAdministrators,
     TooManyPendingInvitations,
 )
+from contracts.organizations import GraceIsOver, StructureIsNotActive
 from contracts.vocabulary import AccountKind, InvitationState, Role
 from services.invitations import domain
 
 NOW = datetime(2030, 3, 1, 12, 0, tzinfo=UTC)
 MOMENT = timedelta(microseconds=1)
+EMPLOYER, PRESCRIBER = AccountKind.EMPLOYER, AccountKind.PRESCRIBER
 
 
 class TestMove:
@@ -80,6 +82,48 @@ class TestCheckIsUnderWay:
     def test_refuses_what_is_over(self, state):
         with pytest.raises(InvitationIsOver):
             domain.check_is_under_way(InvitationState(state))
+
+
+class TestCheckLetsIn:
+    """The answer to an acceptance may be lost: who was let in is, once more."""
+
+    def lets_in(self, state, ended_at=None):
+        domain.check_lets_in(InvitationState(state), ended_at=ended_at, now=NOW)
+
+    @pytest.mark.parametrize("state", ["pending", "accepting"])
+    def test_passes_until_the_answer_had_its_effect(self, state):
+        self.lets_in(state)
+
+    def test_passes_for_a_day_afterwards(self):
+        self.lets_in("accepted", NOW - timedelta(hours=24) + MOMENT)
+        with pytest.raises(InvitationIsOver):
+            self.lets_in("accepted", NOW - timedelta(hours=24))
+
+    @pytest.mark.parametrize("state", ["expired", "cancelled", "declined", "replaced", "refused"])
+    def test_refuses_what_ended_otherwise(self, state):
+        with pytest.raises(InvitationIsOver):
+            self.lets_in(state, NOW)
+
+
+class TestCheckMembersGetIn:
+    """F-38"""
+
+    def test_passes_until_the_grace_is_over(self):
+        domain.check_members_get_in(is_open=True, is_staff=False)
+
+    def test_refuses_afterwards_all_but_staff(self):
+        with pytest.raises(GraceIsOver):
+            domain.check_members_get_in(is_open=False, is_staff=False)
+        domain.check_members_get_in(is_open=False, is_staff=True)
+
+
+class TestCheckCanBeJoined:
+    """INV-10, INV-26"""
+
+    def test_passes_active_structures_only(self):
+        domain.check_can_be_joined(is_active=True)
+        with pytest.raises(StructureIsNotActive):
+            domain.check_can_be_joined(is_active=False)
 
 
 class TestCheckBatchSize:
@@ -160,13 +204,22 @@ class TestCheckIsInvited:
 
 
 class TestCheckKind:
-    """F-52: one kind per address."""
+    """F-52, G-07: one kind per address, until one setting relaxes it."""
 
     def test_passes_the_kind_that_the_organization_takes(self):
-        domain.check_kind(AccountKind.EMPLOYER, wanted=AccountKind.EMPLOYER)
+        domain.check_kind(EMPLOYER, wanted=EMPLOYER, one_kind_per_email=True)
 
-    @pytest.mark.parametrize("kind", [kind for kind in AccountKind if kind is not AccountKind.EMPLOYER])
+    @pytest.mark.parametrize("kind", [kind for kind in AccountKind if kind is not EMPLOYER])
     def test_refuses_any_other(self, kind):
         with pytest.raises(AccountIsOfAnotherKind) as refused:
-            domain.check_kind(kind, wanted=AccountKind.EMPLOYER)
+            domain.check_kind(kind, wanted=EMPLOYER, one_kind_per_email=True)
         assert refused.value.facts == {"wanted": "employer"}
+
+    def test_passes_the_other_professional_kind_where_one_account_may_hold_both(self):
+        domain.check_kind(PRESCRIBER, wanted=EMPLOYER, one_kind_per_email=False)
+        domain.check_kind(EMPLOYER, wanted=PRESCRIBER, one_kind_per_email=False)
+
+    @pytest.mark.parametrize("kind", [kind for kind in AccountKind if kind not in (EMPLOYER, PRESCRIBER)])
+    def test_refuses_who_is_no_professional_even_then(self, kind):
+        with pytest.raises(AccountIsOfAnotherKind):
+            domain.check_kind(kind, wanted=EMPLOYER, one_kind_per_email=False)

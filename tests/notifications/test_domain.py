@@ -5,12 +5,27 @@ from uuid import UUID
 
 import pytest
 
+from contracts import accounts
 from contracts.vocabulary import MailState
 from services.notifications import domain
 from services.notifications.domain import MailCannotMove, Outcome
+from services.notifications.sending import LINK_OWNERS
+from services.notifications.smtp import Line, MailServer
 
 ACCOUNT = UUID("00000000-0000-4000-8000-000000000001")
 QUEUED_AT = datetime(2026, 12, 1, 8, 0, tzinfo=UTC)
+
+
+class TestLease:
+    """A worker that outlived it would send a mail that another has sent again."""
+
+    def test_is_longer_than_all_that_is_done_in_it(self):
+        asking = max(owner.deadline for owner in LINK_OWNERS.values()) + accounts.get_contacts.deadline
+        remembering = 15  # Two statements of 5 s, and the connections that they may need.
+        assert asking + domain.SENDING.total_seconds() + remembering <= domain.LEASE.total_seconds()
+
+    def test_leaves_the_mail_server_no_more_than_its_share(self):
+        assert Line(MailServer("mail.example", 25)).seconds == domain.SENDING.total_seconds()
 
 
 class TestMove:

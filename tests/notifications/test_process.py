@@ -16,12 +16,13 @@ from chassis import topology
 from chassis.wire import CONTENT_TYPE, dump_result, load_request, reply_result
 from contracts import catalogue, organizations
 from contracts.vocabulary import StructureKind
+from services.notifications import domain
 from tests.notifications.builders import Others
 from tests.notifications.mail_server import Inbox, mail_server
 
 PLAYED = ("accounts", "organizations", "invitations", "sync", "gateway", "mailbox")
 PATIENCE = 30.0
-KILLS = 5
+KILLS = 10
 
 
 def until(is_true, explain=lambda: ""):
@@ -151,7 +152,7 @@ class TestProcess:
             world.inbox.before_answer = lambda: None
             assert world.mails()[-1] == ("sending", 1)
 
-            world.stack.set_clock_offset(kills * 125)  # Its lease is over.
+            world.stack.set_clock_offset(kills * (domain.LEASE.total_seconds() + 5))  # Its lease is over.
             world.stack.start("notifications")
             until(lambda count=kills: world.mails() == [("sent", 2)] * count, world.explain)
 

@@ -4,6 +4,7 @@ import socket
 import ssl
 import threading
 import time
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -26,8 +27,8 @@ def mail(recipient="amelie@jardins.example"):
     return address_mail(letter, recipient=recipient, mail_id=UUID(int=10), site=SITE, now=datetime(2026, 12, 1, tzinfo=UTC))
 
 
-def send(port, message=None, *, time_out=5.0, **options):
-    with Line(MailServer("127.0.0.1", port, **options), time_out=time_out) as line:
+def send(port, message=None, *, seconds=5.0, silence=30.0, **options):
+    with Line(MailServer("127.0.0.1", port, **options), seconds=seconds, silence=silence) as line:
         return line.send(message or mail())
 
 
@@ -56,13 +57,30 @@ def bare_server():
         def start(conversation):
             def serve():
                 connection, _ = listening.accept()
-                with connection:
+                with connection, suppress(OSError):  # The other side has hung up.
                     conversation(connection)
 
             threading.Thread(target=serve, daemon=True).start()
             return listening.getsockname()[1]
 
         yield start
+
+
+def dribbling(first, again):
+    """What a server does that says something first, then a little again and again."""
+
+    def dribble(connection):
+        connection.sendall(first)
+        for _ in range(100):
+            connection.sendall(again)
+            time.sleep(0.1)
+
+    return dribble
+
+
+def unanswered(address, timeout):
+    time.sleep(timeout)
+    raise TimeoutError
 
 
 class TestSend:
@@ -131,28 +149,69 @@ class TestSend:
     def test_puts_off_when_the_server_is_slow(self):
         started = time.monotonic()
         with mail_server(Inbox(seconds=60)) as port:
-            assert send(port, time_out=0.5).move == "put_off"
+            assert send(port, silence=0.5).move == "put_off"
         assert time.monotonic() - started < 10
 
     def test_puts_off_when_the_server_is_silent(self, bare_server):
         port = bare_server(lambda connection: time.sleep(10))
         started = time.monotonic()
-        assert send(port, time_out=0.5).move == "put_off"
-        assert time.monotonic() - started < 5
+        assert send(port, silence=0.5).move == "put_off"
+        assert time.monotonic() - started < 4
 
-    def test_puts_off_when_the_server_dribbles(self, bare_server):
-        def dribble(connection):
-            connection.sendall(b"220 mail.example\r\n")
-            try:
-                for _ in range(100):
-                    connection.sendall(b"2")
-                    time.sleep(0.1)
-            except OSError:
-                return
+    @pytest.mark.parametrize(
+        ("first", "again"),
+        [
+            (b"", b"220-wait\r\n"),  # The greeting.
+            (b"", b"2"),
+            (b"220 mail.example\r\n", b"250-wait\r\n"),
+            (b"220 mail.example\r\n", b"2"),
+        ],
+    )
+    def test_puts_off_when_the_server_dribbles(self, bare_server, first, again):
+        """Each byte ends one silence; the mail's own time goes on."""
+        started = time.monotonic()
+        assert send(bare_server(dribbling(first, again)), seconds=0.5).move == "put_off"
+        assert time.monotonic() - started < 2
+
+    @pytest.mark.parametrize("how", [{"is_tls": True}, {"starttls": "required"}])
+    def test_puts_off_when_the_tls_handshake_dribbles(self, bare_server, how):
+        def shake_hands(connection):
+            if "starttls" in how:
+                for answer in (b"220 mail.example\r\n", b"250-mail.example\r\n250 STARTTLS\r\n", b"220 go ahead\r\n"):
+                    connection.sendall(answer)
+                    connection.recv(1024)
+            dribbling(b"\x16\x03\x03\x40\x00", b"\x02")(connection)  # A record of 16 KiB that comes byte by byte.
 
         started = time.monotonic()
-        assert send(bare_server(dribble), time_out=0.5).move == "put_off"
-        assert time.monotonic() - started < 5
+        assert send(bare_server(shake_hands), seconds=0.5, **how).move == "put_off"
+        assert 0.4 < time.monotonic() - started < 2
+
+    def test_has_one_limit_for_the_whole_of_a_mail(self, bare_server):
+        """Greeting, EHLO, MAIL and RCPT each take most of it."""
+
+        def slow(connection):
+            for answer in (b"220 mail.example\r\n", b"250 OK\r\n", b"250 OK\r\n", b"250 OK\r\n"):
+                time.sleep(0.6)
+                connection.sendall(answer)
+            time.sleep(10)
+
+        started = time.monotonic()
+        assert send(bare_server(slow), seconds=1.0).move == "put_off"
+        assert time.monotonic() - started < 1.6
+
+    def test_has_its_limit_for_each_mail_anew(self):
+        with mail_server(Inbox(seconds=0.4)) as port, Line(MailServer("127.0.0.1", port), seconds=1.0) as line:
+            assert [line.send(mail()) for _ in range(4)] == [DELIVERED] * 4
+
+    def test_does_not_wait_for_all_addresses_of_a_silent_host(self, monkeypatch):
+        """Packets to 192.0.2.0/24 are answered by nobody."""
+        addresses = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (f"192.0.2.{last}", 25)) for last in range(1, 9)]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: addresses)
+        monkeypatch.setattr(socket, "create_connection", unanswered)
+        started = time.monotonic()
+        with Line(MailServer("mail.example", 25), seconds=0.5) as line:
+            assert line.send(mail()).move == "put_off"
+        assert time.monotonic() - started < 1
 
     def test_puts_off_when_the_server_hangs_up(self, bare_server):
         port = bare_server(lambda connection: connection.sendall(b"220 mail.example\r\n"))

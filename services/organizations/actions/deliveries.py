@@ -44,7 +44,7 @@ def receive_delivery_batch(
     number: int,
     structures: Sequence[dict[str, Any]],
     annexes: Sequence[dict[str, Any]],
-    unknown_asp_ids: Sequence[int],
+    unknown_keys: Sequence[dict[str, Any]],
     now: datetime,
 ) -> None:
     """The batch is stored, once for its run and number."""
@@ -59,7 +59,7 @@ def receive_delivery_batch(
     delivery.state = DeliveryState.RECEIVING  # A plan that did not see this batch is no plan.
     _store(session, IncomingStructure, run_id, structures)
     _store(session, IncomingAnnex, run_id, annexes)
-    _store(session, IncomingUnknownKey, run_id, [{"asp_id": asp_id} for asp_id in unknown_asp_ids])
+    _store(session, IncomingUnknownKey, run_id, unknown_keys)
 
 
 def plan_delivery(

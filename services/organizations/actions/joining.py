@@ -48,7 +48,10 @@ def find_structures(session: Session, subject: Subject, *, company_number: str) 
 def request_magic_link(
     session: Session, subject: Subject, *, organization_id: UUID, token_key: bytes, now: datetime
 ) -> dict[str, str]:
-    """The official address will get a link that lets its reader sign up; former links no longer open."""
+    """The official address will get a link that lets its reader sign up; former links open as before.
+
+    Anybody may ask: if that ended the former ones, a stranger could keep a structure from ever being joined.
+    """
     check_may(session, subject, contract.request_magic_link)
     organization = queries.lock_organization(session, organization_id)  # Two requests count two issues.
     if organization is None or organization.parent_id is not None:  # Antennas are joined by invitation only.
@@ -84,7 +87,7 @@ def get_magic_link(session: Session, subject: Subject, *, token: str, now: datet
     if link is None:
         raise LinkIsUnknown()
     organization = queries.organization(session, link.organization_id)
-    if organization is None or not _opens(session, link, organization, now):
+    if organization is None or not _opens(link, organization, now):
         raise MagicLinkIsOver()
     return {
         "magic_link_id": link.magic_link_id,
@@ -111,7 +114,7 @@ def get_mail_link(
     if link is None or link.issue != issue:
         raise LinkIsUnknown()
     organization = queries.organization(session, link.organization_id)
-    if organization is None or organization.auth_email is None or not _opens(session, link, organization, now):
+    if organization is None or organization.auth_email is None or not _opens(link, organization, now):
         raise LinkIsOver()
     token = derive_token(token_key, LinkPurpose.MAGIC_LINK, link.magic_link_id, link.issue)
     return {"url": f"{public_url}/rejoindre/{token}", "email": organization.auth_email, "expires_at": link.expires_at}
@@ -153,7 +156,6 @@ def _new_link(organization_id: UUID, issue: int, token_key: bytes, now: datetime
     )
 
 
-def _opens(session: Session, link: MagicLink, organization: Organization, now: datetime) -> bool:
-    is_latest = link.issue == queries.latest_issue(session, link.organization_id)
-    is_open = domain.is_link_open(expires_at=link.expires_at, closed_at=link.closed_at, is_latest=is_latest, now=now)
+def _opens(link: MagicLink, organization: Organization, now: datetime) -> bool:
+    is_open = domain.is_link_open(expires_at=link.expires_at, closed_at=link.closed_at, now=now)
     return is_open and is_active(organization, now)

@@ -9,11 +9,11 @@ from sqlalchemy.orm import Session
 from chassis.subject import Subject
 from contracts import organizations as contract
 from contracts.errors import Forbidden, Invalid
-from contracts.organizations import OrganizationNotFound, StructureIsNotActive
+from contracts.organizations import GraceIsOver, OrganizationNotFound, StructureIsNotActive
 from contracts.vocabulary import AccountKind, Role
 from services.organizations import domain, queries
 from services.organizations.actions.admission import admit
-from services.organizations.actions.shown import is_active, status, summary
+from services.organizations.actions.shown import is_active, is_open, summary
 from services.organizations.models import Membership
 from services.organizations.permissions import check_may
 
@@ -21,7 +21,7 @@ PAGE = 50
 
 
 def get_standing(session: Session, subject: Subject, *, organization_id: UUID, now: datetime) -> dict[str, Any]:
-    """What a structure is and may do now, and what who asks is in it."""
+    """What a structure is and may do now, and what who asks is in it: told to its own people, and for invitations."""
     check_may(session, subject, contract.get_standing, organization_id)
     organization = queries.organization(session, organization_id)
     if organization is None:
@@ -33,6 +33,7 @@ def get_standing(session: Session, subject: Subject, *, organization_id: UUID, n
         "kind": organization.kind,
         "account_kind": AccountKind.EMPLOYER,
         "is_active": is_active(organization, now),
+        "is_open": is_open(organization, now),
         "role": queries.role(session, organization_id, account_id) if account_id else None,
     }
 
@@ -72,8 +73,8 @@ def list_members(
     organization = queries.organization(session, organization_id)
     if organization is None:
         raise OrganizationNotFound()
-    if status(organization, now) == domain.Status.ENDED and not subject.is_staff:
-        raise Forbidden("Cette structure n'est plus conventionnée : l'accès à son espace est fermé.")
+    if not is_open(organization, now) and not subject.is_staff:
+        raise GraceIsOver()
     found = queries.members(session, organization_id, after=_read_cursor(cursor), limit=PAGE + 1)
     is_more = len(found) > PAGE
     return {"items": found[:PAGE], "next_cursor": str(found[PAGE - 1].membership_id) if is_more else None}

@@ -36,3 +36,8 @@ def status(organization: Organization, now: datetime) -> domain.Status:
 
 def is_active(organization: Organization, now: datetime) -> bool:
     return status(organization, now) == domain.Status.ACTIVE
+
+
+def is_open(organization: Organization, now: datetime) -> bool:
+    """Whether its members still get in."""
+    return status(organization, now) != domain.Status.ENDED

@@ -87,3 +87,4 @@ class IncomingUnknownKey(Base):
 
     run_id: Mapped[UUID] = _run_id()
     asp_id: Mapped[int] = mapped_column(sa.BigInteger, primary_key=True, autoincrement=False)
+    kind: Mapped[StructureKind] = mapped_column(code(StructureKind), primary_key=True)

@@ -49,7 +49,7 @@ class MagicLink(Base):
 
     magic_link_id: Mapped[UUID] = mapped_column(primary_key=True)
     organization_id: Mapped[UUID] = mapped_column(sa.ForeignKey("organizations.organization_id"))
-    issue: Mapped[int]  # Counts a structure's links; the highest is the one that opens.
+    issue: Mapped[int]  # Counts a structure's links; each opens until it expires or is closed, whatever came after it.
     token_hash: Mapped[bytes] = mapped_column(BYTEA)
     created_at: Mapped[datetime] = mapped_column(Instant)
     expires_at: Mapped[datetime] = mapped_column(Instant)
