@@ -1,7 +1,7 @@
 """The plan of a delivery: set-based SQL, from what sync sent and what is applied, to what would change.
 
 `prepare` reads live tables and writes temporary ones only; `summarize` counts them; `carry_out` makes live tables so. A dry run
-stops before the last. A structure with a row that was set aside is unknown, never absent: nothing of it is touched.
+stops before the last. A structure with a row that was set aside is unknown, never absent: what is live of it is not touched.
 """
 
 from datetime import date, datetime
@@ -13,111 +13,19 @@ from sqlalchemy.orm import Session
 
 from contracts.vocabulary import AnnexState
 from services.organizations.domain import STAFF_REACTIVATION_PROTECTS
+from services.organizations.planned_tables import PLANNED_TABLES
 
 _ACTIVE_STATES = [state.value for state in AnnexState if state.is_active]
-
-# One row for each convention that the delivery speaks of. The last day is included; the first is not looked at.
-_DELIVERED_CONVENTIONS = """
-CREATE TEMPORARY TABLE delivered_conventions ON COMMIT DROP AS
-SELECT asp_id, kind, bool_or(state = ANY(:active_states) AND ends_on >= :today) AS is_active, max(ends_on) AS last_day
-FROM incoming_annexes
-WHERE run_id = :run_id
-  AND asp_id NOT IN (SELECT asp_id FROM incoming_unknown_keys WHERE run_id = :run_id)
-GROUP BY asp_id, kind
-"""
-
-# One row for each structure to create, change or hold. Only mothers count: an antenna may share its mother's SIRET.
-# Whoever has a SIRET already comes first; of newcomers that claim one SIRET and kind, the lowest asp_id.
-_PLANNED_STRUCTURES = """
-CREATE TEMPORARY TABLE planned_structures ON COMMIT DROP AS
-WITH mothers AS (
-    SELECT * FROM organizations WHERE parent_id IS NULL
-), delivered AS (
-    SELECT * FROM incoming_structures
-    WHERE run_id = :run_id
-      AND asp_id NOT IN (SELECT asp_id FROM incoming_unknown_keys WHERE run_id = :run_id)
-), known AS (
-    SELECT asp_id, kind, organization_id, siret AS former_siret, auth_email AS former_auth_email
-    FROM mothers WHERE asp_id IS NOT NULL
-), candidates AS (
-    SELECT asp_id, kind, delivered.siret, delivered.auth_email, organization_id, former_siret, former_auth_email,
-           row_number() OVER (
-               PARTITION BY delivered.siret, kind
-               ORDER BY former_siret = delivered.siret DESC NULLS LAST, former_siret IS NULL, asp_id
-           ) AS claim
-    FROM delivered_conventions AS convention
-    FULL JOIN known USING (asp_id, kind)
-    JOIN delivered USING (asp_id)
-    WHERE organization_id IS NOT NULL OR convention.is_active
-), judged AS (
-    SELECT candidates.*, CASE
-        WHEN organization_id IS NULL AND auth_email IS NULL THEN 'no_official_address'
-        WHEN left(siret, 9) <> left(former_siret, 9) THEN 'siren_changed'
-        WHEN siret IS DISTINCT FROM former_siret AND (claim > 1 OR EXISTS (
-            SELECT FROM mothers WHERE mothers.siret = candidates.siret AND mothers.kind = candidates.kind
-        )) THEN 'siret_taken'
-    END AS held
-    FROM candidates
-)
-SELECT coalesce(organization_id, gen_random_uuid()) AS organization_id, asp_id, kind, held, former_siret,
-       organization_id IS NULL AND held IS NULL AS is_new,
-       organization_id IS NULL AND held IS NOT NULL AS is_refused,
-       CASE WHEN held IS NULL AND siret <> former_siret THEN siret END AS new_siret,
-       CASE WHEN organization_id IS NOT NULL AND auth_email IS DISTINCT FROM former_auth_email THEN auth_email END
-           AS new_auth_email
-FROM judged
-"""
-
-# A convention for each structure that has or will have none; for the others, whether the annexes still carry it.
-# One that staff reactivated stays so for a while, whatever the delivery says.
-_PLANNED_CONVENTIONS = """
-CREATE TEMPORARY TABLE planned_conventions ON COMMIT DROP AS
-SELECT gen_random_uuid() AS convention_id, asp_id, kind, delivered.is_active, delivered.last_day, 'create' AS verb
-FROM planned_structures JOIN delivered_conventions AS delivered USING (asp_id, kind)
-WHERE NOT is_refused AND NOT EXISTS (
-    SELECT FROM conventions WHERE conventions.asp_id = delivered.asp_id AND conventions.kind = delivered.kind
-)
-UNION ALL
-SELECT convention_id, asp_id, kind, coalesce(delivered.is_active, false), delivered.last_day, CASE
-    WHEN coalesce(delivered.is_active, false) = live.is_active THEN 'keep'
-    WHEN delivered.is_active THEN 'activate'
-    WHEN live.reactivated_at > :protected_since THEN 'keep'
-    ELSE 'deactivate'
-END
-FROM conventions AS live LEFT JOIN delivered_conventions AS delivered USING (asp_id, kind)
-WHERE asp_id NOT IN (SELECT asp_id FROM incoming_unknown_keys WHERE run_id = :run_id)
-"""
-
-# One row for each annex to create, update or delete. One that belongs to an unknown structure is left where it is.
-_PLANNED_ANNEXES = """
-CREATE TEMPORARY TABLE planned_annexes ON COMMIT DROP AS
-WITH delivered AS (
-    SELECT number, convention_id, state, starts_on, ends_on
-    FROM incoming_annexes JOIN planned_conventions USING (asp_id, kind)
-    WHERE run_id = :run_id
-), touchable AS (
-    SELECT annexes.* FROM annexes JOIN planned_conventions USING (convention_id)
-), untouchable AS (
-    SELECT number FROM annexes WHERE convention_id NOT IN (SELECT convention_id FROM planned_conventions)
-)
-SELECT number, delivered.convention_id, live.convention_id AS former_convention_id,
-       delivered.state, delivered.starts_on, delivered.ends_on,
-       CASE WHEN live.convention_id IS NULL THEN 'create'
-            WHEN delivered.convention_id IS NULL THEN 'delete'
-            ELSE 'update' END AS verb
-FROM delivered FULL JOIN touchable AS live USING (number)
-WHERE (delivered.convention_id, delivered.state, delivered.starts_on, delivered.ends_on)
-      IS DISTINCT FROM (live.convention_id, live.state, live.starts_on, live.ends_on)
-  AND number NOT IN (SELECT number FROM untouchable)
-"""
 
 _COUNTS = """
 SELECT
     (SELECT count(*) FROM planned_structures WHERE is_new) AS structures_created,
     (SELECT count(*) FROM planned_structures WHERE new_siret IS NOT NULL OR new_auth_email IS NOT NULL) AS structures_updated,
+    (SELECT count(*) FROM renumbered) AS structures_renumbered,
     (SELECT count(*) FROM planned_conventions WHERE verb = 'create') AS conventions_created,
     (SELECT count(*) FROM planned_conventions WHERE verb = 'activate') AS conventions_activated,
     (SELECT count(*) FROM planned_conventions WHERE verb = 'deactivate') AS conventions_deactivated,
+    (SELECT count(*) FROM planned_conventions WHERE new_signature IS NOT NULL) AS signatures_updated,
     (SELECT count(*) FROM planned_annexes WHERE verb = 'create') AS annexes_created,
     (SELECT count(*) FROM planned_annexes WHERE verb = 'update') AS annexes_updated,
     (SELECT count(*) FROM planned_annexes WHERE verb = 'delete') AS annexes_deleted
@@ -126,11 +34,22 @@ SELECT
 # Of each reason all are counted, twenty named.
 _HELD = """
 SELECT held, count(*) AS count, (array_agg(kind || ' ' || asp_id ORDER BY asp_id, kind))[1:20] AS structures
-FROM planned_structures WHERE held IS NOT NULL GROUP BY held ORDER BY held
+FROM (
+    SELECT held, kind, asp_id FROM planned_structures WHERE held IS NOT NULL
+    UNION ALL SELECT 'unknown', kind, asp_id FROM kept_keys
+) AS each GROUP BY held ORDER BY held
 """
 
-# The order matters: a structure refers to its convention, an annex too.
+# The order matters: the rest finds structures and conventions by their present numbers, and these refer to one another.
 _CARRIED_OUT = (
+    """
+    UPDATE organizations AS live SET asp_id = renumbered.asp_id, updated_at = :now, version = live.version + 1
+    FROM renumbered WHERE renumbered.organization_id = live.organization_id
+    """,
+    """
+    UPDATE conventions AS live SET asp_id = renumbered.asp_id, updated_at = :now, version = live.version + 1
+    FROM renumbered WHERE renumbered.former_asp_id = live.asp_id AND renumbered.kind = live.kind
+    """,
     # A new convention that is already over ended with its last annex.
     """
     INSERT INTO conventions (convention_id, asp_id, kind, siret_signature, is_active, deactivated_at, created_at, updated_at)
@@ -146,10 +65,8 @@ _CARRIED_OUT = (
     WHERE planned.convention_id = live.convention_id AND verb IN ('activate', 'deactivate')
     """,
     """
-    UPDATE conventions AS live SET siret_signature = delivered.siret_signature, updated_at = :now, version = live.version + 1
-    FROM planned_conventions AS planned JOIN incoming_structures AS delivered USING (asp_id)
-    WHERE planned.convention_id = live.convention_id AND delivered.run_id = :run_id
-      AND delivered.siret_signature <> live.siret_signature
+    UPDATE conventions AS live SET siret_signature = new_signature, updated_at = :now, version = live.version + 1
+    FROM planned_conventions AS planned WHERE planned.convention_id = live.convention_id AND new_signature IS NOT NULL
     """,
     # The delivered address serves at creation only: afterwards it is the structure's own.
     """
@@ -205,16 +122,11 @@ def prepare(session: Session, run_id: UUID, *, today: date, now: datetime) -> No
         "active_states": _ACTIVE_STATES,
         "protected_since": now - STAFF_REACTIVATION_PROTECTS,
     }
-    _run(session, "DROP TABLE IF EXISTS delivered_conventions, planned_structures, planned_conventions, planned_annexes", facts)
+    _run(session, f"DROP TABLE IF EXISTS {', '.join(PLANNED_TABLES)}", facts)
     _run(session, "ANALYZE incoming_structures, incoming_annexes, incoming_unknown_keys", facts)
-    _run(session, _DELIVERED_CONVENTIONS, facts)
-    _run(session, "ANALYZE delivered_conventions", facts)
-    _run(session, _PLANNED_STRUCTURES, facts)
-    _run(session, "ANALYZE planned_structures", facts)
-    _run(session, _PLANNED_CONVENTIONS, facts)
-    _run(session, "ANALYZE planned_conventions", facts)
-    _run(session, _PLANNED_ANNEXES, facts)
-    _run(session, "ANALYZE planned_annexes", facts)
+    for name, query in PLANNED_TABLES.items():
+        _run(session, f"CREATE TEMPORARY TABLE {name} ON COMMIT DROP AS {query}", facts)
+        _run(session, f"ANALYZE {name}", facts)
 
 
 def summarize(session: Session) -> dict[str, Any]:

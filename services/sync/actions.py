@@ -1,7 +1,7 @@
 """What sync does: the operator's requests, then the steps of a run, each true again when repeated after a crash."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -9,19 +9,18 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from chassis import log
-from chassis.clock import paris_date
 from chassis.ids import new_id
 from chassis.subject import Subject
 from contracts import sync as contract
-from contracts.sync import RunNotFound
+from contracts.sync import FindingLevel, RunNotFound
 from contracts.vocabulary import RunState
 from services.sync import domain, queries, staging
 from services.sync.asp import View
-from services.sync.models import Run, RunFile, StagedAnnex, StagedStructure, StagedUnknownKey
+from services.sync.models import Run, RunFile, RunFinding, StagedAnnex, StagedStructure, StagedUnknownKey
 from services.sync.permissions import check_may
 from services.sync.staging import Former, ReadDelivery
 
-MOST_LISTED = 20_000  # Rejects in one answer: half of what a message may hold.
+MOST_LISTED = 10_000  # Findings in one answer: a quarter of what a message may hold.
 LONGEST_REFUSAL = 2000
 
 _log = log.get()
@@ -38,6 +37,7 @@ def open_run(session: Session, subject: Subject, *, files: Sequence[Mapping[str,
         is_dry=is_dry,
         read_count=0,
         reject_count=0,
+        remark_count=0,
         batch_count=0,
         sent_batch_count=0,
         opened_at=now,
@@ -45,6 +45,7 @@ def open_run(session: Session, subject: Subject, *, files: Sequence[Mapping[str,
     session.add(run)
     session.flush()
     session.add_all(RunFile(run_id=run.run_id, position=position, **file) for position, file in enumerate(files, 1))
+    session.refresh(run)
     return run
 
 
@@ -54,12 +55,18 @@ def get_run(session: Session, subject: Subject, *, run_id: UUID) -> Run:
     return _known(queries.run(session, run_id))
 
 
-def list_rejects(session: Session, subject: Subject, *, run_id: UUID, limit: int) -> dict[str, Any]:
-    """The records set aside, in the order of the files."""
+def list_rejects(session: Session, subject: Subject, *, run_id: UUID, after: int = 0, limit: int) -> dict[str, Any]:
+    """The records set aside, in the order of the files, from after a position."""
     check_may(subject, contract.list_rejects)
     run = _known(queries.run(session, run_id))
-    items = queries.rejects(session, run_id, limit=min(max(limit, 0), MOST_LISTED))
-    return {"items": items, "total_count": run.reject_count}
+    return {"items": _page(session, run, FindingLevel.REJECT, after, limit), "total_count": run.reject_count}
+
+
+def list_remarks(session: Session, subject: Subject, *, run_id: UUID, after: int = 0, limit: int) -> dict[str, Any]:
+    """What is odd in records that are taken, in the order of the files, from after a position."""
+    check_may(subject, contract.list_remarks)
+    run = _known(queries.run(session, run_id))
+    return {"items": _page(session, run, FindingLevel.REMARK, after, limit), "total_count": run.remark_count}
 
 
 def find_next_run(session: Session, subject: Subject) -> Run | None:
@@ -69,13 +76,13 @@ def find_next_run(session: Session, subject: Subject) -> Run | None:
 
 def prepare_reading(
     session: Session, subject: Subject, *, run_id: UUID, now: datetime
-) -> tuple[list[dict[str, Any]], Former, date]:
-    """A run's files, what was last applied, and the day."""
+) -> tuple[list[dict[str, Any]], Former, datetime]:
+    """A run's files, what was last applied, and the time."""
     _allow_time(session)
     files = [
         {name: getattr(file, name) for name in ("file_id", "name", "size", "sha256")} for file in queries.files(session, run_id)
     ]
-    return files, _former(session), paris_date(now)
+    return files, _former(session), now
 
 
 def stage_run(session: Session, subject: Subject, *, run_id: UUID, delivery: ReadDelivery) -> None:
@@ -84,7 +91,8 @@ def stage_run(session: Session, subject: Subject, *, run_id: UUID, delivery: Rea
     state = domain.move(run.state, "stage")
     _allow_time(session)
 
-    run.state, run.read_count, run.reject_count = state, delivery.read_count, delivery.reject_count
+    run.state = state
+    _count(run, delivery)
     run.extracted_at = domain.extraction_of(delivery.views, run.opened_at)
     run.batch_count = staging.copy_delivery(session, run_id, delivery)
     _log.info(
@@ -101,8 +109,8 @@ def refuse_run(
 
     run.refusal = staging.printable(refusal, LONGEST_REFUSAL)
     if delivery:
-        run.read_count, run.reject_count = delivery.read_count, delivery.reject_count
-        staging.copy_findings(session, run_id, delivery, most_rejects=staging.KEPT_REJECTS)
+        _count(run, delivery)
+        staging.copy_findings(session, run_id, delivery, most=staging.KEPT_FINDINGS)
     _log.info("run_refused", run_id=str(run_id))
 
 
@@ -122,7 +130,7 @@ def list_batch(session: Session, subject: Subject, *, run_id: UUID, number: int)
     return {
         "structures": queries.batch(session, StagedStructure, run_id, number),
         "annexes": queries.batch(session, StagedAnnex, run_id, number),
-        "unknown_asp_ids": [key.asp_id for key in queries.batch(session, StagedUnknownKey, run_id, number)],
+        "unknown_keys": queries.batch(session, StagedUnknownKey, run_id, number),
     }
 
 
@@ -182,10 +190,23 @@ def clear_run(session: Session, subject: Subject, *, run_id: UUID, now: datetime
     run.cleared_at = now
 
 
+def list_needed_uploads(session: Session, subject: Subject, *, now: datetime) -> tuple[set[UUID], datetime]:
+    """Files that open runs name, and the time before which others are forgotten."""
+    return set(queries.needed_file_ids(session)), domain.last_forgotten(now)
+
+
 def _known(run: Run | None) -> Run:
     if run is None:
         raise RunNotFound()
     return run
+
+
+def _page(session: Session, run: Run, level: FindingLevel, after: int, limit: int) -> Sequence[RunFinding]:
+    return queries.findings(session, run.run_id, level, after=after, limit=min(max(limit, 0), MOST_LISTED))
+
+
+def _count(run: Run, delivery: ReadDelivery) -> None:
+    run.read_count, run.reject_count, run.remark_count = delivery.read_count, delivery.reject_count, delivery.remark_count
 
 
 def _end(run: Run, verb: str, now: datetime) -> None:
@@ -200,8 +221,8 @@ def _former(session: Session) -> Former:
     return Former(
         views={view.view: view for view in queries.views(session, run_id)},
         keys={
-            View.STRUCTURE: {(asp_id, "") for asp_id in queries.structure_keys(session, run_id)},
-            View.ANNEX: {(key.asp_id, key.number) for key in queries.annex_keys(session, run_id)},
+            View.STRUCTURE: {(asp_id, None, "") for asp_id in queries.structure_keys(session, run_id)},
+            View.ANNEX: {tuple(key) for key in queries.annex_keys(session, run_id)},
         },
     )
 

@@ -14,9 +14,18 @@ from typing import BinaryIO
 from zoneinfo import ZoneInfo
 
 from contracts.vocabulary import StructureKind
-from services.sync.findings import Fault, FileRefused, Reason, Reject, Remark, reject, sentence
+from services.sync.findings import Fault, FileRefused, Reject, Remark, field_count, reject, sentence
 from services.sync.lines import Lines
-from services.sync.rows import AnnexRow, Dropped, StructureRow, parse_annex, parse_structure, read_asp_id, read_kind
+from services.sync.rows import (
+    AnnexRow,
+    Dropped,
+    StructureRow,
+    parse_annex,
+    parse_structure,
+    read_asp_id,
+    read_measure,
+    read_sure_measure,
+)
 
 __all__ = ["AnnexRow", "FileRefused", "Reading", "Reject", "Remark", "Report", "StructureRow", "View", "view_of"]
 
@@ -130,7 +139,9 @@ COLUMNS = {
     },
 }
 _PARSERS = {View.STRUCTURE: parse_structure, View.ANNEX: parse_annex}
+_ALWAYS_ENDS_WITH_FIN = {View.STRUCTURE}  # The public sample of the other one lacks it.
 _DEB = re.compile(r"DEB([A-Za-z]+?)([0-9]{8}_[0-9]{6})\|*")
+_DEB_VIEW = re.compile(r"DEB([A-Za-z]+)")
 _FIN = re.compile(r"FIN([0-9]{1,12})(\|*)")
 Record = StructureRow | AnnexRow | Reject | Remark
 
@@ -148,10 +159,10 @@ class Report:
 
 
 def view_of(first_line: str) -> View | None:
-    """The view that a file holds, told by its first line; None when it is not one of the two."""
-    stamp = _DEB.fullmatch(first_line)
-    if stamp:
-        return VIEWS.get(stamp[1])
+    """The view that a file holds, told by its first line, even a spoilt one; None when it is not one of the two."""
+    deb = _DEB_VIEW.match(first_line)
+    if deb:
+        return VIEWS.get(deb[1])
     names = set(first_line.split("|"))
     return next((view for view in View if names.issuperset(COLUMNS[view].values())), None)
 
@@ -164,7 +175,7 @@ class Reading:
 
     def __init__(self, stream: BinaryIO, view: View, *, fin_required: bool = False) -> None:
         self.report = Report(view)
-        self._view, self._fin_required = view, fin_required
+        self._view, self._fin_required = view, fin_required or view in _ALWAYS_ENDS_WITH_FIN
         self._lines = Lines(stream, f"Vue « {view} »")
         self._read_heading()
 
@@ -185,7 +196,7 @@ class Reading:
         self._columns = tuple(positions)
         self._values = operator.itemgetter(*positions.values())
         self._separators, self._last_position = len(names) - 1, max(positions.values())
-        self._asp_id_position = positions["asp_id"]
+        self._positions = positions
 
     def _extracted_at(self, line: str) -> datetime:
         stamp = _DEB.fullmatch(line)
@@ -210,28 +221,33 @@ class Reading:
         number = self._lines.number
         self.report.record_count += 1
         if line.count("|") != self._separators:
-            yield self._misshapen(line)
+            yield from self._read_misshapen(line.split("|"))
             return
         values = self._values(line.split("|", self._last_position + 1))
         cell = dict(zip(self._columns, map(str.strip, values), strict=True))
         try:
             row, oddities = _PARSERS[self._view](number, cell)
         except Fault as fault:
-            yield self._reject(fault, read_asp_id(cell["asp_id"]), read_kind(cell.get("measure", "")))
+            yield self._reject(fault, read_asp_id(cell["asp_id"]), read_measure(cell.get("measure", "")))
             return
         self.report.counts[row if isinstance(row, Dropped) else "rows"] += 1
         if not isinstance(row, Dropped):
             yield row
             yield from (self._remark(fault, row.asp_id) for fault in oddities)
 
-    def _misshapen(self, line: str) -> Reject:
-        fields = line.split("|")
-        asp_id = read_asp_id(fields[self._asp_id_position].strip()) if self._asp_id_position < len(fields) else None
-        return self._reject(Fault(None, Reason.FIELD_COUNT, len(fields)), asp_id)
+    def _read_misshapen(self, values: list[str]) -> Iterator[Reject]:
+        """A record of another width: dropped all the same where it clearly is of a measure that is none of our business."""
+        cell = {ours: values[position].strip() for ours, position in self._positions.items() if position < len(values)}
+        measure = read_sure_measure(cell.get("measure", ""))
+        if isinstance(measure, Dropped):
+            self.report.counts[measure] += 1
+            return
+        yield self._reject(field_count(len(values), self._separators + 1), read_asp_id(cell.get("asp_id", "")), measure)
 
-    def _reject(self, fault: Fault, asp_id: int | None, kind: StructureKind | None = None) -> Reject:
+    def _reject(self, fault: Fault, asp_id: int | None, measure: StructureKind | Dropped | None) -> Reject:
         self.report.counts["rejects"] += 1
         column = fault.column and COLUMNS[self._view][fault.column]
+        kind = None if isinstance(measure, Dropped) else measure
         return reject(self._lines.number, column, fault.reason, fault.value, asp_id, kind)
 
     def _remark(self, fault: Fault, asp_id: int) -> Remark:

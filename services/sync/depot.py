@@ -10,6 +10,7 @@ import stat
 import struct
 import zipfile
 import zlib
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from services.sync.findings import FileRefused
 
 _ZIP, _EMPTY_ZIP, _GZIP = b"PK\x03\x04", b"PK\x05\x06", b"\x1f\x8b"
 _NAMED_VIEW = re.compile(r"fluxIAE_([A-Za-z]+)_")
+MOST_NAMED = 10  # Files, or what is wrong with them, in one refusal.
 _READ_ERRORS = (EOFError, OSError, zlib.error, zipfile.BadZipFile, NotImplementedError, RuntimeError)
 
 
@@ -56,6 +58,12 @@ class Source:
         """What the operator knows it by."""
         return f"{self.title} › {self.entry.filename}" if self.entry else self.title
 
+    @property
+    def named_view(self) -> str | None:
+        """The view that its name says, None when it says none."""
+        named = _NAMED_VIEW.search(self.entry.filename if self.entry else self.title)
+        return named and named[1]
+
 
 @dataclass(frozen=True)
 class Delivery:
@@ -71,37 +79,62 @@ class Delivery:
             yield stream
 
 
+class _Search:
+    """What a delivery's files turn out to be, one after the other."""
+
+    def __init__(self) -> None:
+        self.found: dict[View, list[Source]] = {view: [] for view in View}
+        self.named: dict[View, list[Source]] = {view: [] for view in View}
+        self.refusals: dict[View | None, list[str]] = defaultdict(list)
+        self.others: list[str] = []
+        self.of_other_views: list[str] = []
+
+    def look_at(self, source: Source, limits: Limits) -> None:
+        """Note the view of a file, by its first line, else by its name; a name of another view spares opening it."""
+        name = source.named_view
+        if name and name not in VIEWS:
+            self.of_other_views.append(source.name)
+            return
+        named = VIEWS[name] if name else None
+        try:
+            view = _view_in(source, limits) or named
+        except DeliveryRefused as refusal:  # Only matters when a view is missing: a delivery has many other files.
+            self.refusals[named].append(refusal.message)
+            return
+        if view is None:
+            self.others.append(source.name)
+            return
+        self.found[view].append(source)
+        if named:
+            self.named[named].append(source)
+
+    def check_not_twice(self) -> None:
+        for view, sources in self.found.items():
+            if len(sources) > 1:
+                names = ", ".join(source.name for source in sources[:MOST_NAMED])
+                raise DeliveryRefused(f"La vue « {view} » figure plusieurs fois : {names}.")
+
+    def source_of(self, view: View) -> Source:
+        """The file of a view; one that bears its name and holds another is for the parser, which says so."""
+        for source in (*self.found[view], *self.named[view]):
+            return source
+        causes = [*self.refusals[view], *self.refusals[None], *self.others] or self.of_other_views
+        seen = f" Reçu, sans vue utile : {' ; '.join(causes[:MOST_NAMED])}" if causes else ""
+        raise DeliveryRefused(f"Aucun fichier de la vue « {view} » dans la livraison.{seen}")
+
+
 def open_delivery(paths: Iterable[Path | tuple[Path, str]], limits: Limits | None = None) -> Delivery:
     """The delivery that the files hold together; a path may come with the name that people know it by.
 
     Raises DeliveryRefused unless each view is found exactly once.
     """
-    limits = limits or Limits()
-    found: dict[View, list[Source]] = {view: [] for view in View}
-    others: list[str] = []
+    limits, search = limits or Limits(), _Search()
     for given in paths:
         path, title = given if isinstance(given, tuple) else (given, given.name)
         for source in _sources(path, title, limits):
-            try:
-                view = _view_in(source, limits)
-            except DeliveryRefused as refusal:  # Only matters when a view is missing: a delivery has many other files.
-                others.append(refusal.message)
-                continue
-            if view:
-                found[view].append(source)
-            else:
-                others.append(source.name)
-    for view, sources in sorted(found.items(), key=lambda item: -len(item[1])):  # What is there twice explains what is missing.
-        _check_found_once(view, [source.name for source in sources], others)
-    return Delivery({view: sources[0] for view, sources in found.items()}, limits)
-
-
-def _check_found_once(view: View, names: list[str], others: list[str]) -> None:
-    if len(names) > 1:
-        raise DeliveryRefused(f"La vue « {view} » figure plusieurs fois : {', '.join(names[:10])}.")
-    if not names:
-        seen = f" Reçu, sans vue utile : {' ; '.join(others[:10])}" if others else ""
-        raise DeliveryRefused(f"Aucun fichier de la vue « {view} » dans la livraison.{seen}")
+            search.look_at(source, limits)
+    search.check_not_twice()  # What is there twice explains what is missing.
+    return Delivery({view: search.source_of(view) for view in View}, limits)
 
 
 def _sources(path: Path, title: str, limits: Limits) -> list[Source]:
@@ -114,14 +147,9 @@ def _sources(path: Path, title: str, limits: Limits) -> list[Source]:
 
 
 def _view_in(source: Source, limits: Limits) -> View | None:
-    """The view of a file, by its first line; a name that says another view spares opening it."""
-    named = _NAMED_VIEW.search(source.entry.filename if source.entry else source.title)
-    if named and named[1] not in VIEWS:
-        return None
+    """The view that a file's first line tells."""
     with _opened(source, limits, buffer_size=4096) as stream:  # Little: a delivery has many files.
-        first_line = stream.readline(64 * 1024).decode("utf-8-sig", "replace").rstrip("\r\n")
-    # A damaged first line is refused in detail by the parser, as long as the name says whose it is.
-    return view_of(first_line) or (VIEWS[named[1]] if named and not first_line.startswith("DEB") else None)
+        return view_of(stream.readline(64 * 1024).decode("utf-8-sig", "replace").rstrip("\r\n"))
 
 
 @contextmanager

@@ -2,18 +2,23 @@
 
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from contracts.sync import FileIsMissing
-from contracts.vocabulary import RunState
+from contracts.vocabulary import SIAE_KINDS, RunState, StructureKind
 
 BAD_SHARE = 0.01  # Of a view's records: with more of them set aside, the file is refused whole.
 KEPT_SHARE = 0.98  # Of the last applied count: what a file whose end cannot be told must still hold.
+AHEAD = timedelta(days=1)  # Of us, at most: a stamp of next year would make every later delivery an older one.
+KEPT_UPLOADS = timedelta(days=1)  # Of files that no run took.
 BATCH_STRUCTURES = 500
 BATCH_ANNEXES = 5000  # Some have hundreds of annexes: a batch stays far below what a message may hold.
 PARIS = ZoneInfo("Europe/Paris")
+
+Key = tuple[int, StructureKind]  # A structure as organizations know it: the ASP's number and a kind (ORG-70).
+Told = tuple[int, StructureKind | None, str]  # What a record tells of: an asp_id; of an annex its kind and number too.
 
 MOVES = {
     (RunState.RECEIVED, "stage"): RunState.STAGED,
@@ -45,6 +50,10 @@ class DeliveryIsNotTaken(Exception):
 
 class DeliveryIsOlderThanApplied(DeliveryIsNotTaken):
     """A later delivery has been applied."""
+
+
+class DeliveryIsFromTheFuture(DeliveryIsNotTaken):
+    """Its stamp cannot be true."""
 
 
 class FileHasNoUsableRow(DeliveryIsNotTaken):
@@ -91,14 +100,23 @@ def check_any_file(files: Sequence[Any]) -> None:
         raise FileIsMissing("Aucun fichier n'a été déposé.")
 
 
-def check_view(read: ReadView, applied: Any | None, *, bad_share: float = BAD_SHARE) -> None:
+def check_view(read: ReadView, applied: Any | None, *, now: datetime, bad_share: float = BAD_SHARE) -> None:
     """Refuse a view that may not be taken after the one last applied; None where nothing was applied yet."""
+    check_not_in_the_future(read, now)
     check_any_row(read)
     check_whole_end(read)
     if applied is not None:
         check_not_older(read, applied)
         check_kept_count(read, applied)
         check_bad_share(read, bad_share)
+
+
+def check_not_in_the_future(read: ReadView, now: datetime) -> None:
+    if read.extracted_at and read.extracted_at > now + AHEAD:
+        raise DeliveryIsFromTheFuture(
+            f"Vue « {read.view} » : la ligne DEB date la livraison du {_written(read.extracted_at)}, dans l'avenir : "
+            f"nous sommes le {_written(now)}."
+        )
 
 
 def check_any_row(read: ReadView) -> None:
@@ -150,9 +168,19 @@ def number_batches(annex_counts: Mapping[int, int]) -> dict[int, int]:
     return numbers
 
 
-def doubtful_keys(former: Set[tuple[int, str]], current: Set[tuple[int, str]]) -> set[int]:
-    """Structures that a record whose key cannot be read may have told of: those of what was there and is no more."""
-    return {asp_id for asp_id, _ in former - current}
+def keys_of(asp_id: int, kind: StructureKind | None) -> set[Key]:
+    """The keys that a record may have told of: of every kind where its own cannot be read."""
+    return {(asp_id, one) for one in ([kind] if kind else SIAE_KINDS)}
+
+
+def doubtful_keys(former: Set[Told], current: Set[Told]) -> set[Key]:
+    """The keys that a record without a readable asp_id may have told of: those of what was there and is no more."""
+    return {key for asp_id, kind, _ in former - current for key in keys_of(asp_id, kind)}
+
+
+def last_forgotten(now: datetime) -> datetime:
+    """Uploaded files of that time or before, that no open run names, are forgotten."""
+    return now - KEPT_UPLOADS
 
 
 def extraction_of(views: Sequence[Any], opened_at: datetime) -> datetime:

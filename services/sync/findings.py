@@ -31,7 +31,7 @@ class Reason(StrEnum):
 
 # Neither addresses nor phones are repeated: these sentences are stored, listed and logged.
 SENTENCES = {
-    Reason.FIELD_COUNT: "La ligne a {value} champs au lieu du nombre annoncé par les titres.",
+    Reason.FIELD_COUNT: "La ligne a {value} annoncés.",
     Reason.MISSING_VALUE: "Cette valeur est obligatoire et elle est vide.",
     Reason.ASP_ID: "« {value} » n'est pas un numéro de structure de l'ASP.",
     Reason.SIRET: "« {value} » n'est pas un SIRET : 14 chiffres sont attendus.",
@@ -70,7 +70,10 @@ class Fault(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """A record set aside. Its key is unknown, never absent: it keeps what was last applied."""
+    """A record set aside. Its key is unknown, never absent: it keeps what was last applied.
+
+    Without a kind it may have told of any; without an asp_id, of any structure that is missing.
+    """
 
     line_number: int
     column: str | None
@@ -101,6 +104,11 @@ def reject(
 ) -> Reject:
     """A reject with its sentence."""
     return Reject(line_number, column, reason, sentence(reason, value), asp_id, kind)
+
+
+def field_count(found: int, announced: int) -> Fault:
+    """The record has not as many fields as the titles announce."""
+    return Fault(None, Reason.FIELD_COUNT, f"{found} champ{'s' if found > 1 else ''} au lieu des {announced}")
 
 
 def sentence(reason: Reason, value: object = "") -> str:

@@ -6,13 +6,19 @@ from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, column_property, mapped_column, relationship
 
 from chassis.tables import NAMING, Instant
+from contracts.sync import FindingLevel
 from contracts.vocabulary import AnnexState, RunState, StructureKind
 
 _STATES = ", ".join(f"'{state}'" for state in RunState)
+_LEVELS = ", ".join(f"'{level}'" for level in FindingLevel)
 _IN_PROGRESS = "ended_at IS NULL AND state <> 'received'"
+_GOES_FIRST = """
+    SELECT FROM runs AS other WHERE other.ended_at IS NULL
+    AND (other.state <> 'received' OR (other.opened_at, other.run_id) < (runs.opened_at, runs.run_id))
+"""
 
 
 class Base(DeclarativeBase):
@@ -56,6 +62,7 @@ class Run(Base):
     refusal: Mapped[str | None] = mapped_column(sa.Text)
     read_count: Mapped[int] = mapped_column(default=0)
     reject_count: Mapped[int] = mapped_column(default=0)
+    remark_count: Mapped[int] = mapped_column(default=0)
     batch_count: Mapped[int] = mapped_column(default=0)
     sent_batch_count: Mapped[int] = mapped_column(default=0)
     extracted_at: Mapped[datetime | None] = mapped_column(Instant)
@@ -64,6 +71,11 @@ class Run(Base):
     opened_at: Mapped[datetime] = mapped_column(Instant)
     ended_at: Mapped[datetime | None] = mapped_column(Instant)
     cleared_at: Mapped[datetime | None] = mapped_column(Instant)  # Once its uploaded files and its staged rows are gone.
+
+    is_queued: Mapped[bool] = column_property(
+        sa.literal_column(f"(runs.state = 'received' AND EXISTS ({_GOES_FIRST}))", sa.Boolean)
+    )
+    views: Mapped[list["RunView"]] = relationship(lazy="selectin", viewonly=True, order_by="RunView.view.desc()")
 
 
 class RunFile(Base):
@@ -95,14 +107,20 @@ class RunView(Base):
     has_fin: Mapped[bool]
 
 
-class RunReject(Base):
-    """A record set aside: where it stands and why. Never an address nor a phone."""
+class RunFinding(Base):
+    """A record set aside, or one that is odd: where it stands and why. Never an address nor a phone."""
 
-    __tablename__ = "rejects"
+    __tablename__ = "findings"
+    __table_args__ = (
+        sa.CheckConstraint(f"level IN ({_LEVELS})", name="level"),
+        sa.Index("ix_findings_run_id_level", "run_id", "level", "position"),
+    )
 
     run_id: Mapped[UUID] = _run_id()
-    view: Mapped[str] = mapped_column(sa.Text, primary_key=True)
-    line_number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)  # In the order of the files.
+    level: Mapped[FindingLevel] = mapped_column(_code(FindingLevel))
+    view: Mapped[str] = mapped_column(sa.Text)
+    line_number: Mapped[int]
     column: Mapped[str | None] = mapped_column("column_name", sa.Text)
     code: Mapped[str] = mapped_column(sa.Text)
     message: Mapped[str] = mapped_column(sa.Text)
@@ -147,13 +165,14 @@ class StagedAnnex(Base):
 
 
 class StagedUnknownKey(Base):
-    """A structure of which this delivery tells nothing sure: it keeps what was last applied."""
+    """A structure of which this delivery does not tell all for sure: it keeps what was last applied."""
 
     __tablename__ = "staged_unknown_keys"
     __table_args__ = (sa.Index("ix_staged_unknown_keys_run_id_batch_number", "run_id", "batch_number"),)
 
     run_id: Mapped[UUID] = _run_id()
     asp_id: Mapped[int] = mapped_column(sa.BigInteger, primary_key=True, autoincrement=False)
+    kind: Mapped[StructureKind] = mapped_column(_code(StructureKind), primary_key=True)
     batch_number: Mapped[int]
 
 

@@ -9,6 +9,7 @@ MAY: dict[Method, Predicate] = {
     contract.open_run: is_operator,
     contract.get_run: is_operator,
     contract.list_rejects: is_operator,
+    contract.list_remarks: is_operator,
     contract.list_parked: is_operator,
     contract.replay_parked: is_operator,
     contract.discard_parked: is_operator,

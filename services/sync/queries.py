@@ -7,8 +7,11 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from contracts.sync import FindingLevel
 from contracts.vocabulary import RunState
-from services.sync.models import STAGED, Run, RunFile, RunReject, RunView, StagedAnnex, StagedStructure, StagedUnknownKey
+from services.sync.models import STAGED, Run, RunFile, RunFinding, RunView, StagedAnnex, StagedStructure, StagedUnknownKey
+
+_NEEDED = sa.select(RunFile.file_id).join(Run, Run.run_id == RunFile.run_id).where(Run.ended_at.is_(None))
 
 
 def run(session: Session, run_id: UUID) -> Run | None:
@@ -36,14 +39,10 @@ def views(session: Session, run_id: UUID) -> Sequence[RunView]:
     return session.scalars(sa.select(RunView).where(RunView.run_id == run_id)).all()
 
 
-def rejects(session: Session, run_id: UUID, limit: int) -> Sequence[RunReject]:
-    """In the order of the files: structures first, then line by line."""
-    found = sa.select(RunReject).where(RunReject.run_id == run_id)
-    return session.scalars(found.order_by(RunReject.view.desc(), RunReject.line_number).limit(limit)).all()
-
-
-def reject_count(session: Session, run_id: UUID) -> int:
-    return session.scalar(sa.select(sa.func.count()).select_from(RunReject).where(RunReject.run_id == run_id)) or 0
+def findings(session: Session, run_id: UUID, level: FindingLevel, *, after: int, limit: int) -> Sequence[RunFinding]:
+    """In the order of the files, from after a position: structures first, then line by line."""
+    found = sa.select(RunFinding).where(RunFinding.run_id == run_id, RunFinding.level == level, RunFinding.position > after)
+    return session.scalars(found.order_by(RunFinding.position).limit(limit)).all()
 
 
 def last_applied_run_id(session: Session) -> UUID | None:
@@ -61,8 +60,9 @@ def structure_keys(session: Session, run_id: UUID) -> Sequence[int]:
 
 
 def annex_keys(session: Session, run_id: UUID) -> Sequence[Any]:
-    """(asp_id, number) of each annex that a delivery told of."""
-    return session.execute(sa.select(StagedAnnex.asp_id, StagedAnnex.number).where(StagedAnnex.run_id == run_id)).all()
+    """(asp_id, kind, number) of each annex that a delivery told of."""
+    annex = StagedAnnex
+    return session.execute(sa.select(annex.asp_id, annex.kind, annex.number).where(annex.run_id == run_id)).all()
 
 
 def batch(session: Session, model: type[Any], run_id: UUID, number: int) -> Sequence[Any]:
@@ -78,10 +78,14 @@ def uncleared_run_ids(session: Session) -> Sequence[UUID]:
 
 def removable_file_ids(session: Session, run_id: UUID) -> Sequence[UUID]:
     """A run's files that no open run needs."""
-    needed = sa.select(RunFile.file_id).join(Run, Run.run_id == RunFile.run_id).where(Run.ended_at.is_(None))
     return session.scalars(
-        sa.select(RunFile.file_id).where(RunFile.run_id == run_id, RunFile.file_id.not_in(needed)).distinct()
+        sa.select(RunFile.file_id).where(RunFile.run_id == run_id, RunFile.file_id.not_in(_NEEDED)).distinct()
     ).all()
+
+
+def needed_file_ids(session: Session) -> Sequence[UUID]:
+    """Uploaded files that an open run names."""
+    return session.scalars(_NEEDED).all()
 
 
 def delete_staged_rows(session: Session, kept_run_id: UUID | None) -> None:

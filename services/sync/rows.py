@@ -69,6 +69,7 @@ _ASP_ID = re.compile(r"[0-9]{1,9}")
 _SIRET = re.compile(r"[0-9]{14}")
 _NAF = re.compile(r"[0-9]{4}[A-Z]")
 _POST_CODE = re.compile(r"[0-9]{5}")
+_MEASURE = re.compile(r"[A-Z]+_(DC|MP)")
 _NUMBER = re.compile(r"(ACI|EI|AI|ETTI|EITI)[0-9]{2}[A-Z0-9][0-9]{6}A[0-9]M[0-9]")
 _DATE = re.compile(r"([0-9]{2})/([0-9]{2})/([0-9]{4})")
 _KINDS: Mapping[str, StructureKind] = {kind.value: kind for kind in SIAE_KINDS}
@@ -80,9 +81,16 @@ def read_asp_id(text: str) -> int | None:
     return int(text) if _ASP_ID.fullmatch(text) else None
 
 
-def read_kind(measure: str) -> StructureKind | None:
-    """The kind that a measure is for, None when it is not for one of ours."""
-    return _KINDS.get(measure.removesuffix("_DC"))
+def read_measure(text: str) -> StructureKind | Dropped | None:
+    """The kind that a measure is for, or why its records are none of our business; None for an empty cell."""
+    if text.endswith("_MP"):
+        return Dropped.PRISON
+    return _KINDS.get(text.removesuffix("_DC")) or (Dropped.OTHER_MEASURE if text else None)
+
+
+def read_sure_measure(text: str) -> StructureKind | Dropped | None:
+    """The same of a cell that may be another column's: None unless it has the form of a measure."""
+    return read_measure(text) if _MEASURE.fullmatch(text) else None
 
 
 @lru_cache(maxsize=4096)
@@ -142,15 +150,14 @@ def _oddities(row: StructureRow, cell: dict[str, str]) -> list[Fault]:
 
 def parse_annex(line_number: int, cell: dict[str, str]) -> tuple[AnnexRow | Dropped, list[Fault]]:
     """The row, or why it is dropped, and what is odd in it; raises Fault when it must be set aside (ASP-12)."""
+    kind = read_measure(cell["measure"])
+    if isinstance(kind, Dropped):
+        return kind, []  # Whatever else is wrong with it.
+    if kind is None:
+        raise Fault("measure", Reason.MISSING_VALUE)
     for column, value in cell.items():
         if not value:
             raise Fault(column, Reason.MISSING_VALUE)
-    measure = cell["measure"]
-    if measure.endswith("_MP"):
-        return Dropped.PRISON, []
-    kind = read_kind(measure)
-    if kind is None:
-        return Dropped.OTHER_MEASURE, []
 
     number = f"{cell['number_prefix']}A{cell['renewal']}M{cell['amendment']}"
     match = _NUMBER.fullmatch(number)

@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from chassis import log
+from chassis.clock import paris_date
 from chassis.db import Work
 from contracts import organizations
 from contracts.errors import Unavailable
@@ -68,11 +69,11 @@ def clear_ended_runs(desk: Desk) -> None:
 
 
 def _stage(desk: Desk, run: Run) -> bool:
-    files, former, today = desk.db.step(actions.prepare_reading, run_id=run.run_id)
+    files, former, now = desk.db.step(actions.prepare_reading, run_id=run.run_id)
     delivery = None
     try:
-        delivery = read_delivery(uploads.find_uploads(desk.files_dir, files), former, today=today)
-        check_delivery(delivery, former, bad_share=desk.bad_share)
+        delivery = read_delivery(uploads.find_uploads(desk.files_dir, files), former, today=paris_date(now))
+        check_delivery(delivery, former, now=now, bad_share=desk.bad_share)
     except FileRefused as refusal:
         _refuse(desk, run.run_id, refusal.message, delivery)
     except (FileIsMissing, domain.DeliveryIsNotTaken) as refusal:

@@ -29,6 +29,15 @@ class Sync(parked_desk("sync")):  # type: ignore[misc]
     def list_rejects(self, **request):
         return self.db.read(actions.list_rejects, **request)
 
+    @serves(contract.list_remarks)
+    def list_remarks(self, **request):
+        return self.db.read(actions.list_remarks, **request)
+
     @every(seconds=0.5)
     def advance_runs(self):
         advance_runs(Desk(self.db, self.call.as_service, self.settings.files_dir, bad_share()))
+
+    @every(seconds=3600)
+    def sweep_uploads(self):
+        needed, before = self.db.step(actions.list_needed_uploads)
+        uploads.sweep_uploads(self.settings.files_dir, needed, before)

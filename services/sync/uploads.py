@@ -1,6 +1,7 @@
 """The uploaded files of runs: adopted by their id, size and digest, removed when nobody needs them (they hold personal data)."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -23,6 +24,14 @@ def remove_uploads(files_dir: Path, file_ids: Iterable[UUID]) -> None:
     desk = Files(files_dir)
     for file_id in file_ids:
         desk.remove(file_id)
+
+
+def sweep_uploads(files_dir: Path, needed_ids: Set[UUID], before: datetime) -> None:
+    """No file is left that was written before then and that nobody needs: whoever uploaded it went no further.
+
+    Deliveries lie alone in that directory: files of another owner would be taken for forgotten ones.
+    """
+    remove_uploads(files_dir, Files(files_dir).ids_before(before) - needed_ids)
 
 
 def _stored(file: Mapping[str, Any]) -> StoredFile:

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime
 from uuid import uuid4
 
 from chassis.testing.subjects import service
-from contracts.vocabulary import DeliveryState
+from contracts.vocabulary import SIAE_KINDS, DeliveryState
 from services.organizations.actions import deliveries
 
 SYNC, TIMER = service("sync"), service("organizations")
@@ -19,8 +19,10 @@ class Run:
         self.bench, self.run_id, self.sent = bench, uuid4(), 0
 
     def send(self, structures=(), annexes=(), unknown=(), number=None):
+        """One batch; `unknown` are pairs of an asp_id and a kind."""
         self.sent += number is None
-        facts = {"structures": list(structures), "annexes": list(annexes), "unknown_asp_ids": list(unknown)}
+        keys = [{"asp_id": asp_id, "kind": kind} for asp_id, kind in unknown]
+        facts = {"structures": list(structures), "annexes": list(annexes), "unknown_keys": keys}
         self.act(deliveries.receive_delivery_batch, number=number or self.sent, **facts)
         return self
 
@@ -56,6 +58,11 @@ class Run:
 def deliver(bench, structures, annexes, unknown=()):
     """A whole delivery, applied; answers its summary."""
     return Run(bench).send(structures, annexes, unknown).apply()
+
+
+def every_kind(asp_id):
+    """The keys of a structure of whose row nothing is known."""
+    return [(asp_id, kind) for kind in sorted(SIAE_KINDS)]
 
 
 def live(bench, table="organizations"):

@@ -6,12 +6,12 @@ import sqlalchemy as sa
 from chassis.locks import lock_number
 from contracts import organizations as contract
 from contracts.organizations import DeliveryIsNotComplete, DeliveryNotFound, PlanHasChanged
-from contracts.vocabulary import DeliveryState
+from contracts.vocabulary import DeliveryState, OrganizationSource
 from services.organizations import plan
 from services.organizations.actions import deliveries
 from services.organizations.actions.deliveries import APPLYING_LOCK
 from tests.factories.organizations import incoming_annex, incoming_structure, structure
-from tests.organizations.delivering import PAST, TIMER, Run, deliver, done, live
+from tests.organizations.delivering import PAST, TIMER, Run, deliver, done, every_kind, live
 
 
 class TestReceiveDeliveryBatch:
@@ -119,7 +119,7 @@ class TestApplyDelivery:
     def test_forgets_what_was_delivered(self, bench):
         """X-03: no copy of people's addresses stays."""
         one = incoming_structure()
-        deliver(bench, [one], [incoming_annex(one)], unknown=[7])
+        deliver(bench, [one], [incoming_annex(one)], unknown=every_kind(7))
 
         assert live(bench, "incoming_structures") == live(bench, "incoming_annexes") == []
         assert live(bench, "incoming_unknown_keys") == []
@@ -141,7 +141,7 @@ class TestApplyDelivery:
         one = incoming_structure()
         run = Run(bench).send([one], [incoming_annex(one)])
         run.plan()
-        structure(bench, siret=one["siret"])
+        structure(bench, siret=one["siret"], source=OrganizationSource.STAFF_CREATED)
 
         with pytest.raises(PlanHasChanged):
             run.approve(1)
@@ -253,7 +253,7 @@ class TestForgetOldDeliveries:
 
     def test_removes_what_nobody_applied_within_a_week(self, bench):
         one = incoming_structure()
-        applied, planned, fresh = (Run(bench).send([one], [incoming_annex(one)], [3]) for _ in range(3))
+        applied, planned, fresh = (Run(bench).send([one], [incoming_annex(one)], every_kind(3)) for _ in range(3))
         applied.apply()
         planned.plan()
         bench.rows("UPDATE deliveries SET opened_at = opened_at - interval '8 days' WHERE run_id <> :id", id=fresh.run_id)

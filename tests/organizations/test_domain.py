@@ -97,16 +97,13 @@ class TestMagicLink:
     """ACC-25."""
 
     def is_open(self, **changed):
-        facts = {"expires_at": NOW + DAY, "closed_at": None, "is_latest": True, "now": NOW, **changed}
+        facts = {"expires_at": NOW + DAY, "closed_at": None, "now": NOW, **changed}
         return domain.is_link_open(**facts)
 
     def test_opens_for_fourteen_days(self):
         assert domain.MAGIC_LINK_LIFETIME == 14 * DAY
         assert self.is_open()
         assert not self.is_open(expires_at=NOW)
-
-    def test_opens_until_replaced(self):
-        assert not self.is_open(is_latest=False)
 
     def test_opens_until_somebody_joins(self):
         assert not self.is_open(closed_at=NOW - DAY)

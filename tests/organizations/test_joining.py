@@ -193,10 +193,18 @@ class TestGetMailLink:
 
         assert mail_link(bench, requested) == mail_link(bench, requested)
 
-    def test_drops_the_mail_of_a_replaced_link(self, bench):
+    def test_sends_the_mail_of_a_link_that_another_followed(self, bench):
+        """Anybody may have a link sent: that must not stop the one before it."""
         organization = structure(bench)
         first = requested_link(bench, organization)
         requested_link(bench, organization)
+
+        assert opened(bench, token_of(bench, first))
+
+    def test_drops_the_mail_once_somebody_joined(self, bench):
+        organization = structure(bench)
+        first, second = requested_link(bench, organization), requested_link(bench, organization)
+        claim(bench, second)
 
         with pytest.raises(LinkIsOver):
             mail_link(bench, first)
@@ -246,14 +254,21 @@ class TestGetMagicLink:
         with pytest.raises(MagicLinkIsOver):
             opened(bench, token)
 
-    def test_is_over_when_replaced(self, bench):
+    def test_stays_open_when_another_is_sent(self, bench):
+        """Anybody may have a link sent, also to shut out whoever was sent one before."""
         organization = structure(bench)
-        first = token_of(bench, requested_link(bench, organization))
-        second = token_of(bench, requested_link(bench, organization))
+        tokens = [token_of(bench, requested_link(bench, organization)) for _ in range(3)]
 
-        assert opened(bench, second)
+        assert [opened(bench, token)["issue"] for token in tokens] == [1, 2, 3]
+
+    def test_is_over_when_somebody_joined_by_another(self, bench):
+        organization = structure(bench)
+        first, second = requested_link(bench, organization), requested_link(bench, organization)
+        token = token_of(bench, first)
+        claim(bench, second)
+
         with pytest.raises(MagicLinkIsOver):
-            opened(bench, first)
+            opened(bench, token)
 
     def test_is_over_when_used(self, bench):
         requested = requested_link(bench, structure(bench))

@@ -5,9 +5,9 @@ from uuid import uuid4
 
 import pytest
 
-from chassis.testing.subjects import VISITOR, employer, service, staff
+from chassis.testing.subjects import employer, prescriber, service, staff
 from contracts.errors import Forbidden, Invalid
-from contracts.organizations import OrganizationNotFound, StructureIsNotActive
+from contracts.organizations import GraceIsOver, OrganizationNotFound, StructureIsNotActive
 from contracts.vocabulary import Role, StructureKind
 from services.organizations.actions import members
 from tests.factories.organizations import membership, structure
@@ -42,31 +42,41 @@ class TestGetStanding:
             "kind": "ACI",
             "account_kind": "employer",
             "is_active": True,
+            "is_open": True,
             "role": Role.ADMINISTRATOR,
         }
 
-    def test_tells_outsiders_that_they_are_nothing(self, bench):
+    def test_tells_staff_and_invitations_without_a_role(self, bench):
+        organization = structure(bench)
+
+        for subject in (staff(uuid4()), INVITATIONS):
+            assert standing(bench, subject, organization.organization_id)["role"] is None
+
+    def test_tells_outsiders_nothing(self, bench):
+        """X-01: not even that the structure exists."""
         organization = structure(bench)
         former = membership(bench, organization, ended=True)
 
-        for subject in (VISITOR, employer(uuid4()), employer(former.account_id), INVITATIONS):
-            assert standing(bench, subject, organization.organization_id)["role"] is None
+        for subject in (employer(uuid4()), employer(former.account_id), prescriber(uuid4())):
+            with pytest.raises(OrganizationNotFound):
+                standing(bench, subject, organization.organization_id)
 
-    @pytest.mark.parametrize("ago", [DAY, 40 * DAY])
-    def test_tells_that_a_structure_may_not_act(self, bench, ago):
-        organization = structure(bench, deactivated=ago)
+    @pytest.mark.parametrize(("ago", "is_open"), [(DAY, True), (29 * DAY, True), (40 * DAY, False)])
+    def test_tells_that_a_structure_may_not_act_and_whether_its_members_get_in(self, bench, ago, is_open):
+        told = standing(bench, INVITATIONS, structure(bench, deactivated=ago).organization_id)
 
-        assert standing(bench, VISITOR, organization.organization_id)["is_active"] is False
+        assert (told["is_active"], told["is_open"]) == (False, is_open)
 
     def test_follows_the_mother_of_an_antenna(self, bench):
         """ORG-27."""
         antenna = structure(bench, mother=structure(bench, deactivated=DAY))
 
-        assert standing(bench, VISITOR, antenna.organization_id)["is_active"] is False
+        assert standing(bench, INVITATIONS, antenna.organization_id)["is_active"] is False
 
     def test_does_not_know_other_ids(self, bench):
-        with pytest.raises(OrganizationNotFound):
-            standing(bench, VISITOR, uuid4())
+        for subject in (INVITATIONS, staff(uuid4()), employer(uuid4())):
+            with pytest.raises(OrganizationNotFound):
+                standing(bench, subject, uuid4())
 
 
 class TestAdmitMember:
@@ -209,7 +219,7 @@ class TestListMembers:
         in_grace, ended = structure(bench, deactivated=29 * DAY), structure(bench, deactivated=32 * DAY)
 
         assert self.page(bench, in_grace, employer(membership(bench, in_grace).account_id))[0]
-        with pytest.raises(Forbidden):
+        with pytest.raises(GraceIsOver):
             self.page(bench, ended, employer(membership(bench, ended).account_id))
         assert self.page(bench, ended, staff(uuid4()))[0]
 

@@ -51,7 +51,16 @@ EXPECTED = {
     "find_structures": everybody(),
     "request_magic_link": everybody(),
     "get_magic_link": everybody(),
-    "get_standing": everybody(),
+    "get_standing": answers(
+        visitor=LOG_IN,
+        member=YES,
+        administrator=YES,
+        other_administrator=UNKNOWN,
+        former_member=UNKNOWN,
+        orienteur=UNKNOWN,
+        staff=YES,
+        services=("invitations",),
+    ),
     "claim_structure": answers(
         visitor=LOG_IN,
         member=YES,
@@ -154,11 +163,12 @@ def test_nobody_joins_for_somebody_else(bench, town, verb):
 def requests(organization_id):
     """A request of each operation that an outsider could send, and the action that serves it."""
     account_id, run_id, instant = uuid4(), uuid4(), datetime.now(UTC)
-    batch = {"number": 1, "structures": [], "annexes": [], "unknown_asp_ids": []}
+    batch = {"number": 1, "structures": [], "annexes": [], "unknown_keys": []}
     link = {"purpose": LinkPurpose.MAGIC_LINK, "row_id": uuid4(), "issue": 1, "token_key": b"", "public_url": ""}
     admission = {"organization_id": organization_id, "account_id": account_id, "role": Role.MEMBER, "invitation_id": uuid4()}
     return {
         "claim_structure": (joining.claim_structure, {"account_id": account_id, "magic_link_id": uuid4()}),
+        "get_standing": (members.get_standing, {"organization_id": organization_id}),
         "admit_member": (members.admit_member, admission),
         "list_members": (members.list_members, {"organization_id": organization_id, "cursor": None}),
         "list_my_organizations": (members.list_my_organizations, {}),
@@ -183,18 +193,22 @@ def test_every_guarded_action_asks(bench, town):
     }
 
 
-def test_an_outsider_cannot_tell_an_organization_from_none(bench, town):
+ABOUT_AN_ORGANIZATION = [(members.get_standing, {}), (members.list_members, {"cursor": None})]
+
+
+@pytest.mark.parametrize(("action", "request_"), ABOUT_AN_ORGANIZATION, ids=lambda value: getattr(value, "__name__", ""))
+@pytest.mark.parametrize("role", ["other_administrator", "former_member", "orienteur"])
+def test_an_outsider_cannot_tell_an_organization_from_none(bench, town, action, request_, role):
     """X-01: the same refusal, with the same words."""
     told = []
     for organization_id in (town.organization_id, uuid4()):
         with pytest.raises(NotFound) as refused:
-            bench.act(members.list_members, town.subjects["other_administrator"], organization_id=organization_id, cursor=None)
+            bench.act(action, town.subjects[role], organization_id=organization_id, **request_)
         told.append(refused.value.to_wire())
 
     assert told[0] == told[1]
 
 
-def test_staff_does_not_find_what_does_not_exist(bench, town):
-    assert (
-        outcome(lambda: bench.act(members.list_members, town.subjects["staff"], organization_id=uuid4(), cursor=None)) is UNKNOWN
-    )
+@pytest.mark.parametrize(("action", "request_"), ABOUT_AN_ORGANIZATION, ids=lambda value: getattr(value, "__name__", ""))
+def test_staff_does_not_find_what_does_not_exist(bench, town, action, request_):
+    assert outcome(lambda: bench.act(action, town.subjects["staff"], organization_id=uuid4(), **request_)) is UNKNOWN

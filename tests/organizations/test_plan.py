@@ -5,12 +5,18 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from chassis.clock import paris_date
-from contracts.vocabulary import AnnexState, StructureKind
+from contracts.vocabulary import AnnexState, OrganizationSource, StructureKind
 from services.organizations import domain
 from tests.factories.organizations import annex_number, incoming_annex, incoming_structure, structure
-from tests.organizations.delivering import PAST, deliver, done, live
+from tests.organizations.delivering import PAST, deliver, done, every_kind, live
 
 DAY = timedelta(days=1)
+EI, ACI = StructureKind.EI, StructureKind.ACI
+
+
+def tables(bench):
+    """All that a delivery may change."""
+    return [live(bench, table) for table in ("organizations", "conventions", "annexes")]
 
 
 class TestNewStructures:
@@ -73,7 +79,7 @@ class TestNewStructures:
         assert live(bench) == live(bench, "annexes") == []
 
     def test_are_held_where_their_siret_and_kind_are_taken(self, bench):
-        taken = structure(bench)
+        taken = structure(bench, source=OrganizationSource.STAFF_CREATED)
         one = incoming_structure(siret=taken.siret)
 
         summary = deliver(bench, [one], [incoming_annex(one), incoming_annex(one, kind=StructureKind.ACI)])
@@ -97,6 +103,16 @@ class TestNewStructures:
 
         assert summary["structures_created"] == 1
         assert summary["held"]["siret_taken"]["structures"] == [f"EI {two['asp_id']}"]
+
+    def test_that_claim_one_siret_come_after_one_that_can_be_created(self, bench):
+        """ASP-35: a newcomer without official address does not bar the way."""
+        one = incoming_structure(auth_email=None)
+        two = incoming_structure(siret=one["siret"])
+
+        summary = deliver(bench, [one, two], [incoming_annex(one), incoming_annex(two)])
+
+        assert [row.asp_id for row in live(bench)] == [two["asp_id"]]
+        assert summary["held"] == {"no_official_address": {"count": 1, "structures": [f"EI {one['asp_id']}"]}}
 
 
 class TestKnownStructures:
@@ -167,22 +183,151 @@ class TestKnownStructures:
         assert summary["held"]["siret_taken"]["structures"] == [f"EI {one['asp_id']}"]
         assert sorted(row.siret for row in live(bench)) == ["12345678900011", "12345678900029"]
 
-    def test_keep_everything_when_unknown(self, bench):
-        """Architecture 9: a row set aside means unknown, never absent."""
+
+class TestUnknownStructures:
+    """Architecture 9: a row set aside means unknown, never absent; where nothing is live, good rows serve."""
+
+    def start(self, bench):
+        one = incoming_structure(siret="12345678900011")
+        annexes = [incoming_annex(one, kind=EI), incoming_annex(one, kind=ACI)]
+        deliver(bench, [one], annexes)
+        return one, annexes
+
+    def test_keep_everything(self, bench):
         one, _ = self.start(bench)
-        before = [live(bench, table) for table in ("organizations", "conventions", "annexes")]
+        before = tables(bench)
 
-        summary = deliver(bench, [{**one, "auth_email": "y@structure.example"}], [], unknown=[one["asp_id"]])
+        summary = deliver(bench, [{**one, "auth_email": "y@structure.example"}], [], unknown=every_kind(one["asp_id"]))
 
-        assert done(summary) == {}
-        assert [live(bench, table) for table in ("organizations", "conventions", "annexes")] == before
+        left = [f"ACI {one['asp_id']}", f"EI {one['asp_id']}"]
+        assert done(summary) == {"held": {"unknown": {"count": 2, "structures": left}}}
+        assert tables(bench) == before
+
+    def test_are_left_alone_by_the_kind(self, bench):
+        """ORG-70: the key is (asp_id, kind); the other kind of the same body follows the delivery."""
+        one, _ = self.start(bench)
+
+        summary = deliver(bench, [{**one, "siret": "12345678900029"}], [], unknown=[(one["asp_id"], ACI)])
+
+        assert summary["held"]["unknown"]["structures"] == [f"ACI {one['asp_id']}"]
+        assert {row.kind: row.siret for row in live(bench)} == {"ACI": "12345678900011", "EI": "12345678900029"}
+        assert {row.kind: row.is_active for row in live(bench, "conventions")} == {"ACI": True, "EI": False}
+
+    def test_are_created_from_their_good_rows(self, bench):
+        """One bad annex does not keep its whole employer out of a first import."""
+        one = incoming_structure()
+        annexes = [incoming_annex(one, kind=EI), incoming_annex(one, kind=ACI)]
+
+        summary = deliver(bench, [one], annexes, unknown=[(one["asp_id"], EI)])
+
+        assert (summary["structures_created"], summary["held"]) == (2, {})
+        assert {row.kind for row in live(bench) if row.convention_id} == {"ACI", "EI"}
+
+    def test_are_created_once(self, bench):
+        """What good rows made is live, and protected from then on."""
+        one = incoming_structure()
+        annexes = [incoming_annex(one), incoming_annex(one)]
+        deliver(bench, [one], annexes, unknown=[(one["asp_id"], EI)])
+        before = tables(bench)
+
+        assert list(done(deliver(bench, [one], annexes[:1], unknown=[(one["asp_id"], EI)]))) == ["held"]
+        assert tables(bench) == before
+
+    def test_follow_the_delivery_again_once_known(self, bench):
+        one, annexes = self.start(bench)
+        deliver(bench, [one], [], unknown=every_kind(one["asp_id"]))
+
+        assert done(deliver(bench, [one], annexes[:1])) == {"conventions_deactivated": 1, "annexes_deleted": 1}
+
+
+class TestRenumberedStructures:
+    """ASP-31: a changed asp_id, for the same SIRET and kind, is the same structure."""
+
+    def start(self, bench, **changed):
+        one = incoming_structure(**changed)
+        annexes = [incoming_annex(one), incoming_annex(one, ends_on=PAST)]
+        deliver(bench, [one], annexes)
+        return one, annexes
+
+    def renumbered(self, one, annexes):
+        asp_id = one["asp_id"] + 1_000_000
+        return {**one, "asp_id": asp_id}, [{**annex, "asp_id": asp_id} for annex in annexes]
+
+    def test_keep_their_id_convention_and_annexes(self, bench):
+        one, annexes = self.start(bench)
+        before = tables(bench)
+        two, moved = self.renumbered(one, annexes)
+
+        assert done(deliver(bench, [two], moved)) == {"structures_renumbered": 1}
+
+        (structure_before,), (convention_before,), _ = before
+        (made,), (convention,), annexes = tables(bench)
+        assert (made.organization_id, made.public_id) == (structure_before.organization_id, structure_before.public_id)
+        assert (convention.convention_id, convention.is_active) == (convention_before.convention_id, True)
+        assert made.asp_id == convention.asp_id == two["asp_id"]
+        assert annexes == before[2]
+
+    def test_follow_the_delivery_under_their_new_number(self, bench):
+        one, annexes = self.start(bench)
+        two, moved = self.renumbered(one, annexes)
+        renewed = [moved[0], incoming_annex(two)]
+
+        summary = deliver(bench, [{**two, "auth_email": "y@structure.example"}], renewed)
+
+        assert done(summary) == {
+            "structures_renumbered": 1, "structures_updated": 1, "annexes_created": 1, "annexes_deleted": 1,
+        }  # fmt: skip
+        assert live(bench)[0].auth_email == "y@structure.example"
+        assert done(deliver(bench, [{**two, "auth_email": "y@structure.example"}], renewed)) == {}
+
+    def test_are_found_though_the_former_number_still_has_its_row(self, bench):
+        one, annexes = self.start(bench)
+        two, moved = self.renumbered(one, annexes)
+
+        assert done(deliver(bench, [one, two], moved)) == {"structures_renumbered": 1}
+
+    def test_are_two_while_the_former_number_carries_one(self, bench):
+        one, annexes = self.start(bench)
+        two, _ = self.renumbered(one, annexes)
+
+        summary = deliver(bench, [one, two], [*annexes, incoming_annex(two)])
+
+        assert done(summary) == {"held": {"siret_taken": {"count": 1, "structures": [f"EI {two['asp_id']}"]}}}
+
+    @pytest.mark.parametrize("why", ["two newcomers", "a newcomer with a bad row", "entered by staff"])
+    def test_are_left_as_they_are_where_it_is_not_sure(self, bench, why):
+        """A convention whose structure's SIRET and kind a held newcomer claims keeps its state and its annexes."""
+        one, annexes = self.start(bench)
+        two, moved = self.renumbered(one, annexes)
+        three = incoming_structure(siret=one["siret"])
+        if why == "entered by staff":
+            bench.rows("UPDATE organizations SET source = 'STAFF_CREATED'")
+        before = tables(bench)
+
+        summary = deliver(
+            bench,
+            [two, three] if why == "two newcomers" else [two],
+            [*moved, incoming_annex(three)],
+            unknown=[(two["asp_id"], EI)] if why == "a newcomer with a bad row" else [],
+        )
+
+        assert list(done(summary)) == ["held"] and f"EI {two['asp_id']}" in summary["held"]["siret_taken"]["structures"]
+        assert tables(bench) == before
+
+    def test_lapse_as_others_do_when_nobody_claims_them(self, bench):
+        one, annexes = self.start(bench)
+        two, moved = self.renumbered(one, annexes)
+
+        summary = deliver(bench, [{**two, "siret": "98765432100011"}], moved)
+
+        assert (summary["structures_renumbered"], summary["conventions_deactivated"]) == (0, 1)
 
 
 class TestConventions:
     """ASP-31, F-26, F-38."""
 
-    def start(self, bench):
-        one = incoming_structure()
+    def start(self, bench, **changed):
+        one = incoming_structure(**changed)
         annex = incoming_annex(one)
         deliver(bench, [one], [annex])
         return one, annex
@@ -242,9 +387,29 @@ class TestConventions:
     def test_take_the_siret_of_the_signature(self, bench):
         one, annex = self.start(bench)
 
-        deliver(bench, [{**one, "siret_signature": "12345678900099"}], [annex])
+        summary = deliver(bench, [{**one, "siret_signature": "12345678900099"}], [annex])
 
+        assert done(summary) == {"signatures_updated": 1}
         assert self.convention(bench).siret_signature == "12345678900099"
+
+    def test_keep_their_signature_when_the_siren_changes(self, bench):
+        """Another company signed nothing here."""
+        one, annex = self.start(bench)
+        other = {"siret": "98765432100011", "siret_signature": "98765432100011"}
+
+        summary = deliver(bench, [{**one, **other}], [annex])
+
+        assert done(summary) == {"held": {"siren_changed": {"count": 1, "structures": [f"EI {one['asp_id']}"]}}}
+        assert self.convention(bench).siret_signature == one["siret_signature"]
+
+    def test_take_the_signature_even_if_the_new_siret_is_taken(self, bench):
+        one, annex = self.start(bench, siret="12345678900011")
+        structure(bench, siret="12345678900029")
+
+        summary = deliver(bench, [{**one, "siret": "12345678900029", "siret_signature": "12345678900037"}], [annex])
+
+        assert summary["signatures_updated"] == summary["held"]["siret_taken"]["count"] == 1
+        assert "12345678900037" in {row.siret_signature for row in live(bench, "conventions")}
 
     def test_are_made_for_structures_that_have_none(self, bench):
         """ASP-36: one that is already over ended with its last annex."""
@@ -287,7 +452,7 @@ class TestAnnexes:
         deliver(bench, [one, two], [moving, incoming_annex(two)])
         before = live(bench, "annexes")
 
-        deliver(bench, [two], [{**moving, "asp_id": two["asp_id"]}], unknown=[one["asp_id"]])
+        deliver(bench, [two], [{**moving, "asp_id": two["asp_id"]}], unknown=every_kind(one["asp_id"]))
 
         assert before[0] in live(bench, "annexes")
 

@@ -14,7 +14,7 @@ from services.organizations import queries
 from services.organizations.actions import joining, members
 from tests.factories.organizations import structure
 
-ITERATIONS = 50
+ITERATIONS = 200
 ACCOUNTS, INVITATIONS = service("accounts"), service("invitations")
 
 

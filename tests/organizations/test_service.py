@@ -94,7 +94,7 @@ def _asking(caller, name):
 def deliver(call, structures, annexes):
     """A delivery over the bus, until the service's own worker has applied it."""
     run_id = uuid4()
-    batch = {"structures": structures, "annexes": annexes, "unknown_asp_ids": []}
+    batch = {"structures": structures, "annexes": annexes, "unknown_keys": []}
     call("sync", contract.receive_delivery_batch, run_id=run_id, number=1, **batch)
     plan = call("sync", contract.plan_delivery, run_id=run_id, batch_count=1, extracted_at=datetime.now(UTC))
     with pytest.raises(PlanHasChanged):

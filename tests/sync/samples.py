@@ -45,7 +45,7 @@ def record(view, **changes):
 
 def text(view, *records, deb=True, heading=None, fin=True, encoding="utf-8"):
     """The bytes of a file: `fin` is True, False, or the number to announce."""
-    width = len(HEADINGS[view])
+    width = len(heading or HEADINGS[view])
     lines = ["|".join(heading or HEADINGS[view]), *("|".join(values) for values in records)]
     if deb:
         lines.insert(0, f"DEB{view}20112026_081500" + "|" * (width - 1))

@@ -11,7 +11,7 @@ from contracts import sync as contract
 from contracts.errors import Forbidden
 from contracts.sync import FileIsMissing, RunNotFound
 from contracts.vocabulary import RunState
-from services.sync import actions, domain, uploads
+from services.sync import actions, domain
 from services.sync.generator import Chapter
 from tests.factories import sync as make
 from tests.factories.sync import OPERATOR, SYNC
@@ -49,19 +49,6 @@ class TestOpenRun:
         assert bench.rows("SELECT * FROM runs") == []
 
 
-class TestFindUploads:
-    def test_gives_each_file_with_its_name(self, files_dir):
-        files = make.stored(files_dir, {"a.csv": b"un", "b.csv": b"deux"})
-        found = uploads.find_uploads(files_dir, files)
-        assert [(path.read_bytes(), name) for path, name in found] == [(b"un", "a.csv"), (b"deux", "b.csv")]
-
-    @pytest.mark.parametrize("change", [{"size": 3}, {"sha256": "00" * 32}, {"file_id": uuid4()}])
-    def test_refuses_a_file_that_is_not_the_one_told_of(self, files_dir, change):
-        (file,) = make.stored(files_dir, {"a.csv": b"un"})
-        with pytest.raises(FileIsMissing):
-            uploads.find_uploads(files_dir, [file | change])
-
-
 class TestGetRun:
     def test_tells_where_a_run_stands(self, bench):
         run = bench.act(actions.open_run, OPERATOR, files=[FILE], is_dry=False)
@@ -92,6 +79,12 @@ class TestListRejects:
         answer = dump_result(contract.list_rejects, make.rejects(bench, run))
         loaded = contract.list_rejects.gives().load(answer)
         assert all(one["code"] and one["message"] for one in loaded["items"])
+        assert {one["level"] for one in loaded["items"]} == {contract.FindingLevel.REJECT}
+
+    def test_goes_on_after_a_position(self, bench, run):
+        whole = make.rejects(bench, run)["items"]
+        page = bench.read(actions.list_rejects, OPERATOR, run_id=run.run_id, after=whole[1].position, limit=2)
+        assert [one.position for one in page["items"]] == [one.position for one in whole[2:4]]
 
     @pytest.mark.parametrize(("limit", "count"), [(2, 2), (0, 0), (-1, 0)])
     def test_lists_as_many_as_asked(self, bench, run, limit, count):
@@ -101,6 +94,22 @@ class TestListRejects:
     def test_knows_no_other_run(self, bench):
         with pytest.raises(RunNotFound):
             bench.read(actions.list_rejects, OPERATOR, run_id=uuid4(), limit=10)
+
+
+class TestListRemarks:
+    def test_lists_what_is_odd_apart_from_the_rejects(self, bench, files_dir):
+        run = make.import_files(bench, files_dir, make.delivery().files)
+        loaded = contract.list_remarks.gives().load(dump_result(contract.list_remarks, make.remarks(bench, run)))
+        assert {one["level"] for one in loaded["items"]} == {contract.FindingLevel.REMARK}
+        assert loaded["total_count"] == len(loaded["items"]) == run.remark_count > 0
+
+    def test_knows_no_other_run(self, bench):
+        with pytest.raises(RunNotFound):
+            bench.read(actions.list_remarks, OPERATOR, run_id=uuid4(), limit=10)
+
+    def test_is_for_the_operator(self, bench):
+        with pytest.raises(Forbidden):
+            bench.read(actions.list_remarks, VISITOR, run_id=uuid4(), limit=10)
 
 
 class TestSteps:

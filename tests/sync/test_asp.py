@@ -68,7 +68,7 @@ class TestReading:
     def test_finds_columns_by_their_titles(self):
         """Columns that moved, or new ones, change nothing (ASP-11)."""
         heading, values = [*STRUCTURE_HEADING[::-1], "nouvelle"], [*record(View.STRUCTURE)[::-1], "x"]
-        content = text(View.STRUCTURE, values, heading=heading, fin=False)
+        content = text(View.STRUCTURE, values, heading=heading)
         assert read(View.STRUCTURE, content)[1] == read(View.STRUCTURE, STRUCTURE_FILE)[1][:1]
 
     @pytest.mark.parametrize("change", [lambda raw: b"\xef\xbb\xbf" + raw, lambda raw: raw.replace(b"\n", b"\r\n")])
@@ -86,15 +86,44 @@ class TestReading:
         assert report.counts == {"prison": 2, "other_measure": 1, "rows": 1}
         assert len(found) == 1
 
+    @pytest.mark.parametrize("measure", ["FDI_DC", "ACI_MP"])
+    def test_sets_nothing_aside_of_what_is_none_of_our_business(self, measure):
+        bad = record(View.ANNEX, measure=measure, asp_id="?", number_prefix="?", state="", starts_on="demain")
+        report, found = read(View.ANNEX, text(View.ANNEX, bad, record(View.ANNEX)))
+        assert (len(found), report.counts["rejects"]) == (1, 0)
+
+    def test_reads_the_kind_of_what_is_set_aside(self):
+        bad = record(View.ANNEX, state="?"), record(View.ANNEX, measure="")
+        _, found = read(View.ANNEX, text(View.ANNEX, *bad, record(View.ANNEX)))
+        assert [(one.asp_id, one.kind) for one in found[:2]] == [(2855, "ACI"), (2855, None)]
+
+
+def with_text_in_two(values, column=53):
+    """A record in whose free text a separator stands."""
+    return [*values[:column], "outils ", " machines", *values[column + 1 :]]
+
 
 class TestMisshapenRecord:
-    @pytest.mark.parametrize("change", [lambda values: [*values, "de trop"], lambda values: values[:-1]])
-    def test_is_set_aside_with_its_key(self, change):
+    @pytest.mark.parametrize(
+        ("change", "words"), [(lambda values: [*values, "de trop"], "129 champs"), (lambda values: values[:-1], "127 champs")]
+    )
+    def test_is_set_aside_with_its_key(self, change, words):
         report, found = read(View.ANNEX, text(View.ANNEX, change(record(View.ANNEX)), record(View.ANNEX, amendment="3")))
         reject = found[0]
-        assert (reject.line_number, reject.column, reject.reason, reject.asp_id) == (3, None, Reason.FIELD_COUNT, 2855)
-        assert "au lieu du nombre annoncé" in reject.message
+        assert (reject.line_number, reject.column, reject.reason) == (3, None, Reason.FIELD_COUNT)
+        assert (reject.asp_id, reject.kind) == (2855, "ACI")
+        assert reject.message == f"La ligne a {words} au lieu des 128 annoncés."
         assert report.counts == {"rejects": 1, "rows": 1}
+
+    def test_is_dropped_where_it_is_none_of_our_business(self):
+        """Free texts are those of the development fund: what stands in them must not cost a structure anything."""
+        records = [with_text_in_two(record(View.ANNEX, measure="FDI_DC")), record(View.ANNEX)]
+        report, found = read(View.ANNEX, text(View.ANNEX, *records))
+        assert (len(found), report.counts) == (1, {"other_measure": 1, "rows": 1})
+
+    def test_is_of_no_kind_where_its_measure_may_be_another_cell(self):
+        _, found = read(View.ANNEX, text(View.ANNEX, with_text_in_two(record(View.ANNEX), column=1), record(View.ANNEX)))
+        assert (found[0].asp_id, found[0].kind) == (2855, None)
 
     def test_has_no_key_when_it_is_cut_before_it(self):
         _, found = read(View.STRUCTURE, text(View.STRUCTURE, ["x", "y"], record(View.STRUCTURE)))
@@ -113,7 +142,7 @@ def _without(column):
 REFUSED = {
     "empty": (b"", "Vue « Structure » : le fichier est vide."),
     "no record": (text(View.STRUCTURE), "ne contient aucun enregistrement"),
-    "titles only": (text(View.STRUCTURE, deb=False, fin=False), "ne contient aucun enregistrement"),
+    "titles only": (text(View.STRUCTURE, deb=False, fin=False), "la ligne FIN manque"),
     "deb only": (STRUCTURE_FILE.split(b"\n")[0], "ces colonnes manquent ou sont répétées : structure_id_siae"),
     "other view": (ANNEX_FILE, "ligne 1 : c'est la vue « AnnexeFinanciere » qui s'y trouve"),
     "view whose name begins alike": (
@@ -168,6 +197,11 @@ class TestRefusedFile:
         with pytest.raises(FileRefused, match="la ligne FIN manque"):
             read(View.ANNEX, text(View.ANNEX, record(View.ANNEX), fin=False), fin_required=True)
 
+    def test_is_refused_without_fin_where_it_is_of_structures(self):
+        """Cut between two lines, on a first import: only the annexes' file is known to lack FIN."""
+        with pytest.raises(FileRefused, match="la ligne FIN manque"):
+            read(View.STRUCTURE, STRUCTURE_FILE[: STRUCTURE_FILE.index(b"FIN")])
+
 
 class TestTruncatedFile:
     """S-03: whatever the byte at which a file with FIN is cut, it is not taken for a whole one."""
@@ -200,6 +234,7 @@ class TestViewOf:
             ("DEBAnnexeFinanciere20112026_081500", View.ANNEX),
             ("DEBAnnexeFinanciereACI20112026_081500|", None),
             ("DEBSalarie20112026_081500|", None),
+            ("DEBStructure2026|||", View.STRUCTURE),
             ("|".join(STRUCTURE_HEADING), View.STRUCTURE),
             ("|".join(ANNEX_HEADING), View.ANNEX),
             ("salarie_id|salarie_nir", None),

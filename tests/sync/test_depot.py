@@ -9,6 +9,7 @@ import pytest
 
 from services.sync.asp import Reading, View
 from services.sync.depot import DeliveryRefused, Limits, open_delivery
+from services.sync.findings import FileRefused
 from tests.sync.samples import record, text
 
 STRUCTURE = text(View.STRUCTURE, record(View.STRUCTURE))
@@ -144,7 +145,21 @@ REFUSED = {
         "annonce trop de fichiers",
     ),
     "empty zip": ({"one": zipped()}, "Aucun fichier de la vue"),
+    "two of one name, one spoilt": (
+        {"fluxIAE_Structure_1.csv": STRUCTURE, "fluxIAE_Structure_2.csv": STRUCTURE.partition(b"\n")[2], "three": ANNEX},
+        "« Structure » figure plusieurs fois",
+    ),
 }
+
+# What the parser says of a file that bears a view's name.
+NAMED = {
+    "another view": (STRUCTURE.replace(b"DEBStructure", b"DEBSalarie"), "c'est la vue « Salarie » qui s'y trouve"),
+    "the annexes": (ANNEX, "c'est la vue « AnnexeFinanciere » qui s'y trouve"),
+    "malformed": (STRUCTURE.replace(b"DEBStructure20112026_", b"DEBStructure2026-"), "n'est pas de la forme DEB + vue"),
+    "DEB alone": (b"DEB|" + STRUCTURE[30:], "n'est pas de la forme DEB + vue"),
+    "empty": (b"", "le fichier est vide"),
+}
+HARMLESS = {f"fluxIAE_Ref{letter}_1.csv.gz": gzip.compress(OTHER_VIEW) for letter in "ABCDEFGHIJKLMNOPQRSTUVW"}
 
 
 class TestRefusedDelivery:
@@ -153,6 +168,34 @@ class TestRefusedDelivery:
         with pytest.raises(DeliveryRefused) as refusal:
             open_delivery(put(**files))
         assert message in refusal.value.message
+
+    @pytest.mark.parametrize(("content", "message"), NAMED.values(), ids=NAMED)
+    def test_of_a_view_by_its_name_is_refused_by_the_parser(self, put, content, message):
+        paths = put(**{"fluxIAE_Structure_20112026_081500.csv": content})
+        if content != ANNEX:
+            paths += put(two=ANNEX)
+        with pytest.raises(FileRefused) as refusal:
+            counts(open_delivery(paths))
+        assert refusal.value.message.startswith("Vue « Structure »") and message in refusal.value.message
+
+    def test_takes_names_that_were_swapped(self, put):
+        delivery = open_delivery(put(**{"fluxIAE_Structure_1.csv": ANNEX, "fluxIAE_AnnexeFinanciere_1.csv": STRUCTURE}))
+        assert counts(delivery) == {View.STRUCTURE: 1, View.ANNEX: 1}
+
+    def test_says_the_cause_among_the_many_files_of_a_whole_delivery(self, put):
+        protected = with_password(zipped(a=STRUCTURE))
+        wanted = {"lisezmoi.txt": b"bonjour", "fluxIAE_Structure_1.csv.gz": protected, "fluxIAE_AnnexeFinanciere_1.csv.gz": ANNEX}
+        with pytest.raises(DeliveryRefused) as refusal:
+            open_delivery(put(depot=zipped_as(HARMLESS | wanted)))
+        assert refusal.value.message == (
+            "Aucun fichier de la vue « Structure » dans la livraison. Reçu, sans vue utile : "
+            "depot › fluxIAE_Structure_1.csv.gz : l'archive est protégée par un mot de passe ; déchiffrez-la avant de la "
+            "déposer. ; depot › lisezmoi.txt"
+        )
+
+    def test_says_which_other_views_came_where_nothing_else_did(self, put):
+        with pytest.raises(DeliveryRefused, match="Reçu, sans vue utile : fluxIAE_RefA_1"):
+            open_delivery(put(**HARMLESS))
 
     def test_is_refused_when_a_file_is_gone(self, tmp_path):
         with pytest.raises(DeliveryRefused, match="le fichier est introuvable"):

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from contracts.sync import FileIsMissing
-from contracts.vocabulary import RunState
+from contracts.vocabulary import SIAE_KINDS, RunState, StructureKind
 from services.sync import domain
 from services.sync.domain import ReadView
 
@@ -56,59 +56,74 @@ class TestCheckAnyFile:
         domain.check_any_file([{}])
 
 
+def check_view(read, applied, *, now=STAMP, **settings):
+    domain.check_view(read, applied, now=now, **settings)
+
+
 class TestCheckView:
     def test_takes_the_same_file_again(self):
         """ASP-05: importing the same files again changes nothing, so it is allowed."""
-        domain.check_view(READ, READ)
+        check_view(READ, READ)
+
+    @pytest.mark.parametrize("applied", [None, READ])
+    def test_refuses_a_stamp_in_the_future(self, applied):
+        """Taken, it would make an older one of every delivery until that day."""
+        check_view(READ, applied, now=STAMP - timedelta(days=1))
+        with pytest.raises(domain.DeliveryIsFromTheFuture) as refusal:
+            check_view(READ, applied, now=STAMP - timedelta(days=1, seconds=1))
+        assert refusal.value.detail == (
+            "Vue « Structure » : la ligne DEB date la livraison du 20/11/2026 à 08:15, dans l'avenir : "
+            "nous sommes le 19/11/2026 à 08:14."
+        )
 
     @pytest.mark.parametrize(("count", "is_taken"), [(9, True), (10, True), (11, False)])
     def test_takes_one_bad_row_in_a_hundred(self, count, is_taken):
         """S-05, and exactly 1 % is not more than 1 %."""
         read = replace(READ, reject_count=count)
         if is_taken:
-            domain.check_view(read, READ)
+            check_view(read, READ)
         else:
             with pytest.raises(domain.TooManyBadRows, match="11 lignes sur 1000 sont à écarter, plus de 1 %"):
-                domain.check_view(read, READ)
+                check_view(read, READ)
 
     def test_takes_any_share_of_bad_rows_the_first_time(self):
-        domain.check_view(replace(READ, reject_count=500, row_count=500), None)
+        check_view(replace(READ, reject_count=500, row_count=500), None)
 
     def test_takes_another_share_where_it_is_set(self):
-        domain.check_view(replace(READ, reject_count=30), READ, bad_share=0.05)
+        check_view(replace(READ, reject_count=30), READ, bad_share=0.05)
 
     def test_refuses_a_file_of_bad_rows_only_even_the_first_time(self):
         with pytest.raises(domain.FileHasNoUsableRow):
-            domain.check_view(replace(READ, row_count=0, reject_count=1000), None)
+            check_view(replace(READ, row_count=0, reject_count=1000), None)
 
     def test_refuses_what_is_older_than_the_last_applied(self):
         with pytest.raises(domain.DeliveryIsOlderThanApplied) as refusal:
-            domain.check_view(READ, replace(READ, extracted_at=STAMP + timedelta(days=7)))
+            check_view(READ, replace(READ, extracted_at=STAMP + timedelta(days=7)))
         assert refusal.value.detail == (
             "Vue « Structure » : la livraison du 20/11/2026 à 08:15 est plus ancienne que la dernière appliquée, "
             "du 27/11/2026 à 08:15."
         )
 
     def test_takes_a_file_without_a_stamp(self):
-        domain.check_view(replace(READ, extracted_at=None), READ)
-        domain.check_view(READ, replace(READ, extracted_at=None))
+        check_view(replace(READ, extracted_at=None), READ)
+        check_view(READ, replace(READ, extracted_at=None))
 
     def test_refuses_a_last_line_that_may_be_cut(self):
         with pytest.raises(domain.FileMayBeCut):
-            domain.check_view(replace(READ, has_fin=False, ends_on_whole_line=False), None)
+            check_view(replace(READ, has_fin=False, ends_on_whole_line=False), None)
 
     @pytest.mark.parametrize(("count", "is_taken"), [(980, True), (979, False)])
     def test_refuses_a_file_without_fin_that_has_shrunk(self, count, is_taken):
         read = replace(READ, has_fin=False, record_count=count, reject_count=0)
         if is_taken:
-            domain.check_view(read, READ)
+            check_view(read, READ)
         else:
             with pytest.raises(domain.FileMayBeCut, match="979 enregistrements au lieu de 1000"):
-                domain.check_view(read, READ)
+                check_view(read, READ)
 
     def test_takes_a_file_with_fin_however_small(self):
         """Vanished structures are for organizations to judge."""
-        domain.check_view(replace(READ, record_count=1, row_count=1, reject_count=0), READ)
+        check_view(replace(READ, record_count=1, row_count=1, reject_count=0), READ)
 
 
 class TestNumberBatches:
@@ -123,9 +138,28 @@ class TestNumberBatches:
         assert domain.number_batches({}) == {}
 
 
+class TestKeysOf:
+    def test_are_of_the_kind_that_could_be_read(self):
+        assert domain.keys_of(1, StructureKind.ACI) == {(1, StructureKind.ACI)}
+
+    def test_are_of_every_kind_otherwise(self):
+        assert domain.keys_of(1, None) == {(1, kind) for kind in SIAE_KINDS}
+
+
 class TestDoubtfulKeys:
     def test_are_those_of_what_is_no_more_there(self):
-        assert domain.doubtful_keys({(1, "a"), (1, "b"), (2, "c"), (3, "d")}, {(1, "a"), (3, "d"), (4, "e")}) == {1, 2}
+        ei, aci = StructureKind.EI, StructureKind.ACI
+        former = {(1, ei, "a"), (1, aci, "b"), (2, ei, "c"), (3, ei, "d")}
+        assert domain.doubtful_keys(former, {(1, ei, "a"), (3, ei, "d"), (4, ei, "e")}) == {(1, aci), (2, ei)}
+
+    def test_are_of_every_kind_of_a_body(self):
+        assert domain.doubtful_keys({(1, None, ""), (2, None, "")}, {(1, None, "")}) == domain.keys_of(2, None)
+
+
+class TestLastForgotten:
+    def test_is_a_day_ago(self):
+        """Architecture 8."""
+        assert domain.last_forgotten(STAMP) == STAMP - timedelta(hours=24)
 
 
 class TestExtractionOf:

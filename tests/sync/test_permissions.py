@@ -23,6 +23,7 @@ ALLOWED = {
     "sync.open_run": {"operator"},
     "sync.get_run": {"operator"},
     "sync.list_rejects": {"operator"},
+    "sync.list_remarks": {"operator"},
     "sync.list_parked": {"operator"},
     "sync.replay_parked": {"operator"},
     "sync.discard_parked": {"operator"},

@@ -202,9 +202,14 @@ class TestParseAnnex:
     def test_keeps_the_five_kinds(self, kind):
         assert parsed_annex(measure=f"{kind}_DC", number_prefix=f"{kind}054260019").kind == kind
 
-    def test_sets_an_incomplete_record_aside_before_anything_else(self):
-        with pytest.raises(Fault):
-            parsed_annex(measure="ACI_MP", state="")
+    def test_drops_it_whatever_else_is_wrong_with_it(self):
+        assert parsed_annex(measure="ACI_MP", state="", asp_id="?") is Dropped.PRISON
+        assert parsed_annex(measure="FDI_DC", starts_on="demain") is Dropped.OTHER_MEASURE
+
+    def test_sets_a_record_without_measure_aside(self):
+        with pytest.raises(Fault) as fault:
+            parsed_annex(measure="")
+        assert (fault.value.column, fault.value.reason) == ("measure", Reason.MISSING_VALUE)
 
 
 class TestIsActive:

@@ -1,5 +1,6 @@
 """Runs from the upload to the end: real files and database; organizations is at the edge, and answers as its contract says."""
 
+import re
 import time
 from dataclasses import replace
 from datetime import timedelta
@@ -12,13 +13,16 @@ from contracts.errors import Invalid
 from contracts.organizations import PlanHasChanged
 from contracts.vocabulary import DeliveryState, RunState
 from services.sync import domain
+from services.sync.asp import View
 from services.sync.generator import Chapter, Envelope
 from services.sync.models import STAGED
 from services.sync.runs import advance_runs
 from tests.factories import sync as make
+from tests.sync.samples import record, text
 
 NEXT_DAY = make.DAY + timedelta(days=7)
 STAGED_ROWS = " UNION ALL ".join(f"SELECT run_id FROM {model.__tablename__}" for model in STAGED)
+S, A = View.STRUCTURE, View.ANNEX
 SENT_AS_TOLD = ("siret", "siret_signature", "name", "post_code", "city")
 
 
@@ -58,6 +62,10 @@ def generated():
     return make.delivery(structures=60)
 
 
+def asp_ids(batch):
+    return {one["asp_id"] for part in ("structures", "annexes", "unknown_keys") for one in batch[part]}
+
+
 def by_number(organizations):
     return [(number, batch) for (_, number), batch in organizations.received.items()]
 
@@ -82,22 +90,16 @@ class TestAdvanceRuns:
             assert (told["auth_email"] or "").lower() == (key["auth_email"] or "").lower()  # A domain has no case.
         kinds = {(one["asp_id"], one["kind"]) for one in organizations.sent("annexes")}
         assert {(key["asp_id"], key["kind"]) for key in generated.manifest["keys"]} <= kinds
-        assert sorted(organizations.sent("unknown_asp_ids")) == generated.manifest["unknown_asp_ids"]
+        assert make.pairs(organizations.sent("unknown_keys")) == make.pairs(generated.manifest["unknown_keys"])
 
     def test_sends_up_to_five_hundred_structures_with_their_annexes(self, bench, files_dir, organizations):
         run = make.import_files(bench, files_dir, make.delivery(structures=1100).files, answering=organizations)
         numbers = sorted(number for _, number in organizations.received)
         assert numbers == [1, 2, 3] and run.batch_count == 3
         for batch in organizations.received.values():
-            structures, unknown = {one["asp_id"] for one in batch["structures"]}, set(batch["unknown_asp_ids"])
-            annexes = {one["asp_id"] for one in batch["annexes"]}
-            assert len(structures | unknown | annexes) <= 500 and not unknown & (structures | annexes)
-        told = [one["asp_id"] for one in organizations.sent("structures") + organizations.sent("annexes")]
-        homes = {
-            number: {one["asp_id"] for one in batch["structures"] + batch["annexes"]}
-            for number, batch in by_number(organizations)
-        }
-        assert len(set(told)) == sum(map(len, homes.values()))  # Annexes travel with their structure.
+            assert len(asp_ids(batch)) <= 500
+        homes = [asp_ids(batch) for _, batch in by_number(organizations)]
+        assert len(set().union(*homes)) == sum(map(len, homes))  # All that is of a structure travels together.
 
     def test_lists_what_is_set_aside_with_its_line(self, bench, files_dir, generated):
         run = make.import_files(bench, files_dir, generated.files)
@@ -106,6 +108,33 @@ class TestAdvanceRuns:
             (trap["view"], trap["line"], trap["reason"]) for trap in generated.manifest["traps"] if trap["outcome"] == "rejected"
         }
         assert planted and planted <= found
+
+    def test_lists_what_is_odd_and_taken_all_the_same(self, bench, files_dir, generated):
+        run = make.import_files(bench, files_dir, generated.files)
+        remarks = make.remarks(bench, run)
+        found = {(one.view, one.line_number, one.code) for one in remarks["items"]}
+        odd = [trap for trap in generated.manifest["traps"] if trap["reason"] and trap["outcome"] == "kept"]
+        assert {trap["trap"] for trap in odd} >= {"space_in_email", "wrong_check_digit"}
+        assert {(trap["view"], trap["line"], trap["reason"]) for trap in odd} <= found
+        assert remarks["total_count"] == run.remark_count == len(remarks["items"])
+
+    def test_tells_what_each_view_was(self, bench, files_dir):
+        generated = make.delivery(structures=60, envelope=Envelope.NO_FIN)
+        run = make.import_files(bench, files_dir, generated.files)
+        assert [(view.view, view.record_count, view.has_fin) for view in run.views] == [
+            ("Structure", generated.manifest["records"]["Structure"], True),
+            ("AnnexeFinanciere", generated.manifest["records"]["AnnexeFinanciere"], False),
+        ]
+
+    def test_leaves_unknown_what_an_unreadable_row_may_have_told_of(self, bench, files_dir, organizations):
+        """Of the last applied delivery, what is missing now: organizations keeps it."""
+        structures, kept = [record(S), record(S, asp_id="9")], record(A)
+        gone = record(A, asp_id="9", number_prefix="ACI054260099")
+        for annexes in ([kept, gone], [kept, record(A, asp_id="illisible")]):
+            organizations.received.clear()
+            files = {"structures": text(S, *structures), "annexes": text(A, *annexes)}
+            assert make.import_files(bench, files_dir, files, answering=organizations, bad_share=1).state == RunState.APPLIED
+        assert make.pairs(organizations.sent("unknown_keys")) == {(9, "ACI")}
 
     def test_removes_the_uploaded_files(self, bench, files_dir, generated):
         make.import_files(bench, files_dir, generated.files)
@@ -131,6 +160,7 @@ class TestDryRun:
         assert (bench.rows(STAGED_ROWS), list(files_dir.iterdir())) == ([], [])
 
     def test_is_nothing_to_compare_with(self, bench, files_dir):
+        make.set_day(bench, NEXT_DAY)
         make.import_files(bench, files_dir, make.delivery(chapter=Chapter.NEXT).files, is_dry=True)
         assert make.import_files(bench, files_dir, make.delivery().files).state == RunState.APPLIED
 
@@ -141,7 +171,9 @@ class TestQueue:
         first, second = (make.run(bench, files_dir, files) for _ in range(2))
         advance()
         assert make.found(bench, first).state == RunState.APPLYING
-        assert make.found(bench, second).state == RunState.RECEIVED
+        waiting = make.found(bench, second)
+        assert (waiting.state, waiting.is_queued) == (RunState.RECEIVED, True)
+        assert not make.found(bench, first).is_queued
         advance()
         advance()
         assert {make.found(bench, run).state for run in (first, second)} == {RunState.APPLIED}
@@ -217,7 +249,11 @@ class TestRefusedDelivery:
     def test_lost_its_fin(self, bench, files_dir, generated):
         make.import_files(bench, files_dir, generated.files)
         run = make.import_files(bench, files_dir, make.delivery(structures=60, envelope=Envelope.NO_FIN).files)
-        assert run.refusal == "Vue « Structure », ligne 63 : le fichier est tronqué : la ligne FIN manque."
+        assert re.fullmatch("Vue « AnnexeFinanciere », ligne [0-9]+ : .* : la ligne FIN manque\\.", run.refusal)
+
+    def test_is_of_the_future(self, bench, files_dir):
+        run = make.import_files(bench, files_dir, make.delivery(chapter=Chapter.NEXT).files)
+        assert "27/11/2026 à 08:15, dans l'avenir : nous sommes le 20/11/2026" in run.refusal
 
 
 class TestSameFilesAgain:

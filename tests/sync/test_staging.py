@@ -1,12 +1,13 @@
 """What is read of a delivery, judged and copied: real generated files, and small ones written by hand."""
 
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from uuid import uuid4
 
 import psycopg
 import pytest
 
 from chassis.db import DatabaseIsDown
+from contracts.vocabulary import SIAE_KINDS, StructureKind
 from services.sync import domain, staging
 from services.sync.asp import FileRefused, View
 from services.sync.domain import ReadView
@@ -17,6 +18,7 @@ from tests.factories.sync import DAY, SYNC
 from tests.sync.samples import record, text
 
 NOTHING_APPLIED = Former()
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 S, A = View.STRUCTURE, View.ANNEX
 APPLIED = ReadView("Structure", None, 1, 1, 0, 0, has_fin=True, ends_on_whole_line=True)
 
@@ -29,7 +31,7 @@ def read(tmp_path):
         paths = []
         for view, records in ((S, structures), (A, annexes)):
             path = tmp_path / f"{view}.csv"
-            path.write_bytes(text(view, *(records or [record(view)]), **options))
+            path.write_bytes(text(view, *(records or [record(view)]), **(options if view is A else {})))
             paths.append((path, path.name))
         return read_delivery(paths, former, today=today)
 
@@ -52,7 +54,7 @@ class TestReadDelivery:
         delivery, manifest = read_generated(generated), generated.manifest
         assert {view.view: view.record_count for view in delivery.views} == manifest["records"]
         assert delivery.reject_count == manifest["rejects"]
-        assert delivery.unknown_asp_ids == set(manifest["unknown_asp_ids"])
+        assert delivery.unknown_keys == make.pairs(manifest["unknown_keys"])
         active = {(row.asp_id, row.kind) for row in delivery.annexes if row.is_active(DAY)}
         told = {row.asp_id: row for row in delivery.structures}
         for key in manifest["keys"]:
@@ -60,19 +62,29 @@ class TestReadDelivery:
             assert (row.siret, row.name, row.auth_email) == (key["siret"], key["name"], key["auth_email"])
             assert ((key["asp_id"], key["kind"]) in active) == key["active"]
 
-    def test_leaves_out_all_rows_of_an_unknown_structure(self, read):
-        """A row set aside means unknown: neither its good rows nor its absence change what was applied."""
-        bad = record(A, amendment="2", starts_on="31/02/2026")
-        other = [record(S, asp_id="9"), record(A, asp_id="9", number_prefix="ACI054260099")]
-        delivery = read(structures=[record(S), other[0]], annexes=[record(A), bad, other[1]])
-        assert delivery.unknown_asp_ids == {2855}
-        assert [row.asp_id for row in delivery.structures] == [row.asp_id for row in delivery.annexes] == [9]
+    @pytest.mark.parametrize(
+        ("bad", "kinds"),
+        [
+            (record(A, amendment="2", starts_on="31/02/2026"), {StructureKind.ACI}),
+            (record(A, amendment="2", measure=""), SIAE_KINDS),
+            (record(A, amendment="2", measure="FDI_DC", starts_on="31/02/2026"), set()),
+        ],
+    )
+    def test_leaves_unknown_what_a_bad_row_may_have_told_of(self, read, bad, kinds):
+        """The good rows of the structure travel all the same: organizations may have nothing of it yet."""
+        delivery = read(annexes=[record(A), bad])
+        assert delivery.unknown_keys == {(2855, kind) for kind in kinds}
+        assert [row.asp_id for row in delivery.structures] == [row.asp_id for row in delivery.annexes] == [2855]
+
+    def test_leaves_every_kind_unknown_of_a_bad_structure(self, read):
+        delivery = read(structures=[record(S, asp_id="9"), record(S, naf="?")])
+        assert delivery.unknown_keys == domain.keys_of(2855, None)
 
     def test_sets_repeated_structures_aside(self, read):
         """ASP-11."""
         delivery = read(structures=[record(S), record(S, name="AUTRE NOM")])
         assert [one.line_number for one in delivery.rejects[S]] == [3, 4]
-        assert (delivery.structures, delivery.unknown_asp_ids) == ([], {2855})
+        assert (delivery.structures, delivery.unknown_keys) == ([], domain.keys_of(2855, None))
 
     def test_chooses_annexes_by_the_day(self, read):
         """ASP-13: the active one of a number; the day after its end, none is active and the latest end is kept."""
@@ -82,20 +94,27 @@ class TestReadDelivery:
 
     def test_doubts_what_is_missing_where_a_key_cannot_be_read(self, read):
         """A record whose key cannot be read may have been of any structure that is missing: none of those is absent."""
-        former = Former({}, {S: {(2855, ""), (7, "")}, A: {(2855, "ACI054260019A0M1"), (8, "x")}})
+        annexes = {(2855, StructureKind.ACI, "ACI054260019A0M1"), (8, StructureKind.EI, "x")}
+        former = Former({}, {S: {(2855, None, ""), (7, None, "")}, A: annexes})
         delivery = read(structures=[record(S), record(S, asp_id="illisible")], former=former)
-        assert delivery.unknown_asp_ids == {7}
+        assert delivery.unknown_keys == domain.keys_of(7, None)
         delivery = read(annexes=[record(A), record(A, asp_id="illisible")], former=former)
-        assert delivery.unknown_asp_ids == {8}
+        assert delivery.unknown_keys == {(8, StructureKind.EI)}
 
     def test_doubts_nothing_where_all_keys_are_read(self, read):
-        former = Former({}, {S: {(7, "")}, A: {(8, "x")}})
-        assert read(former=former).unknown_asp_ids == set()
+        former = Former({}, {S: {(7, None, "")}, A: {(8, StructureKind.EI, "x")}})
+        assert read(former=former).unknown_keys == set()
 
     def test_requires_fin_where_the_last_applied_file_had_it(self, read):
         with pytest.raises(FileRefused, match="la ligne FIN manque"):
-            read(former=Former({"Structure": APPLIED}), fin=False)
-        assert read(fin=False).views[0].has_fin is False
+            read(former=Former({"AnnexeFinanciere": APPLIED}), fin=False)
+        assert [view.has_fin for view in read(fin=False).views] == [True, False]
+
+    def test_keeps_what_is_odd_of_rows_that_are_taken(self, read):
+        """asp_formats 6: a bad address is treated as absent, and told."""
+        delivery = read(structures=[record(S, auth_email="deux adresses@structure.example", phone="12")])
+        assert [(one.line_number, one.reason) for one in delivery.remarks[S]] == [(3, "auth_email"), (3, "phone")]
+        assert (delivery.remark_count, delivery.reject_count, delivery.remarks[A]) == (2, 0, [])
 
     def test_holds_so_many_records_and_no_more(self, read, monkeypatch):
         monkeypatch.setattr(staging, "MOST_RECORDS", 2)
@@ -106,10 +125,14 @@ class TestReadDelivery:
 class TestCheckDelivery:
     def test_judges_each_view_by_its_former(self, read):
         delivery = read(structures=[record(S), record(S, asp_id="9", naf="?")])
-        check_delivery(delivery, Former())
-        check_delivery(delivery, Former({"Structure": APPLIED}), bad_share=0.5)
+        check_delivery(delivery, Former(), now=NOON)
+        check_delivery(delivery, Former({"Structure": APPLIED}), now=NOON, bad_share=0.5)
         with pytest.raises(domain.TooManyBadRows):
-            check_delivery(delivery, Former({"Structure": APPLIED}))
+            check_delivery(delivery, Former({"Structure": APPLIED}), now=NOON)
+
+    def test_refuses_one_of_the_future(self, read):
+        with pytest.raises(domain.DeliveryIsFromTheFuture):
+            check_delivery(read(), Former(), now=NOON - timedelta(days=2))
 
 
 class TestCopyDelivery:
@@ -126,13 +149,13 @@ class TestCopyDelivery:
         for table, rows in (
             ("structures", delivery.structures),
             ("annexes", delivery.annexes),
-            ("unknown_keys", delivery.unknown_asp_ids),
+            ("unknown_keys", delivery.unknown_keys),
         ):
             assert [
                 tuple(row) for row in bench.rows(f"SELECT count(*) FROM staged_{table} WHERE run_id = :run_id", run_id=run_id)
             ] == [(len(rows),)]
-        (row,) = bench.rows("SELECT count(*) AS count FROM rejects")
-        assert (row.count, count) == (delivery.reject_count, 1)
+        counts = {row.level: row.count for row in bench.rows("SELECT level, count(*) AS count FROM findings GROUP BY level")}
+        assert (counts, count) == ({"reject": delivery.reject_count, "remark": delivery.remark_count}, 1)
 
     def test_keeps_odd_texts_as_they_are(self, bench, read):
         name = 'A "B" \\N\\.\tÉTÉ ; L\'ÎLE'
@@ -142,7 +165,7 @@ class TestCopyDelivery:
 
     def test_stores_messages_that_can_be_shown(self, bench, read):
         self.staged(bench, read(structures=[record(S), record(S, asp_id="9", siret="\x01\x1b" + "9" * 400)]))
-        (row,) = bench.rows("SELECT message FROM rejects")
+        (row,) = bench.rows("SELECT message FROM findings WHERE level = 'reject'")
         assert row.message.isprintable() and len(row.message) < 200
 
     def test_says_that_the_database_is_down(self, bench, read, monkeypatch):

@@ -43,13 +43,15 @@ def write_delivery(
         chapter=chapter, envelope=Envelope(envelope),
     )  # fmt: skip
 
-    out.mkdir(parents=True, exist_ok=True)
-    for name, content in delivery.files.items():
-        (out / name).write_bytes(content)
-        click.echo(out / name)
-    manifest = out / ("manifest.json" if chapter is Chapter.FIRST else f"manifest-{chapter}.json")
-    manifest.write_text(json.dumps(delivery.manifest, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    click.echo(manifest)
+    manifest = "manifest.json" if chapter is Chapter.FIRST else f"manifest-{chapter}.json"
+    told = json.dumps(delivery.manifest, ensure_ascii=False, indent=1) + "\n"
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for name, content in {**delivery.files, manifest: told.encode()}.items():
+            (out / name).write_bytes(content)
+            click.echo(out / name)
+    except OSError as error:
+        raise click.ClickException(f"{out} : impossible d'y écrire ({error.strerror}).") from None
 
 
 if __name__ == "__main__":

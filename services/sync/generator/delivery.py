@@ -51,7 +51,8 @@ def generate(
         _move_on(world, chapter, with_traps=traps)
 
     manifest = _describe(world)
-    manifest |= {"seed": seed, "chapter": chapter, "changes": list_changes(first, manifest)}
+    changes = [] if chapter is Chapter.FIRST else list_changes(first, manifest)
+    manifest |= {"seed": seed, "chapter": chapter, "changes": changes}
     extracted_at = datetime.combine(world.today, EXTRACTED_AT)
     texts = {
         View.STRUCTURE: map(structure_record, world.structures),

@@ -17,7 +17,7 @@ class Envelope(StrEnum):
     ZIP = "zip"  # A ZIP named `.gz`, as in real deliveries.
     PLAIN = "plain"
     ARCHIVE = "archive"  # One ZIP holding both files, each a ZIP named `.gz`.
-    NO_FIN = "no-fin"
+    NO_FIN = "no-fin"  # Of the annexes: structures always have it.
     TRUNCATED = "truncated"  # FIN announces more records than there are.
     LATIN_1 = "latin-1"
 
@@ -28,7 +28,7 @@ def render(view: View, records: Iterable[Sequence[str]], *, extracted_at: dateti
     lines = ["|".join(record) for record in records]
     fin = len(lines) + (7 if envelope is Envelope.TRUNCATED else 0)
     lines = [_padded(f"DEB{view}{stamp(extracted_at)}", width), "|".join(HEADINGS[view]), *lines]
-    if envelope is not Envelope.NO_FIN:
+    if envelope is not Envelope.NO_FIN or view is View.STRUCTURE:
         lines.append(_padded(f"FIN{fin}", width))
     return "".join(f"{line}\n" for line in lines).encode("latin-1" if envelope is Envelope.LATIN_1 else "utf-8", "replace")
 

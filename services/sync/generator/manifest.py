@@ -3,23 +3,25 @@
 from collections.abc import Sequence
 from typing import Any
 
+from contracts.vocabulary import SIAE_KINDS
 from services.sync.asp import View
-from services.sync.generator.world import Annex, Outcome, Structure, World
+from services.sync.generator.world import MEASURE, Annex, Outcome, Structure, World
 
 FIRST_RECORD_LINE = 3
 Key = tuple[int, str]
 
 
 def describe(world: World, *, annexes: Sequence[Annex]) -> dict[str, Any]:
-    """Keys expected, bodies of which nothing is known, traps with their lines; `annexes` in the file's order."""
+    """Keys that good rows make, keys of which not all is known, traps with their lines; `annexes` in the file's order."""
     records: list[tuple[View, int, Structure | Annex]] = [
         *((View.STRUCTURE, line, structure) for line, structure in enumerate(world.structures, FIRST_RECORD_LINE)),
         *((View.ANNEX, line, annex) for line, annex in enumerate(annexes, FIRST_RECORD_LINE)),
     ]
-    rejected = {record.asp_id for _, _, record in records if record.fate.outcome is Outcome.REJECTED}
+    rejected = [record for _, _, record in records if record.fate.outcome is Outcome.REJECTED]
+    unknown = {key for record in rejected for key in _keys_of(record)}
     return {
-        "keys": list(_keys(world, rejected).values()),
-        "unknown_asp_ids": sorted(rejected),
+        "keys": list(_keys(world).values()),
+        "unknown_keys": [{"asp_id": asp_id, "kind": kind} for asp_id, kind in sorted(unknown)],
         "records": {View.STRUCTURE: len(world.structures), View.ANNEX: len(annexes)},
         "rejects": sum(record.fate.outcome is Outcome.REJECTED for _, _, record in records),
         "dropped": sum(record.fate.outcome is Outcome.DROPPED for _, _, record in records),
@@ -36,13 +38,15 @@ def describe(world: World, *, annexes: Sequence[Annex]) -> dict[str, Any]:
 def list_changes(before: dict[str, Any], after: dict[str, Any]) -> list[dict[str, Any]]:
     """What an import of the second delivery should change after the first one, key by key."""
     former, current = _by_key(before), _by_key(after)
-    unknown = set(after["unknown_asp_ids"])
+    unknown = {(key["asp_id"], key["kind"]) for key in after["unknown_keys"]}
     holders = {(key["siret"], key["kind"]): key["asp_id"] for key in before["keys"]}
     changes: list[dict[str, Any]] = []
     for (asp_id, kind), key in current.items():
         about = {"asp_id": asp_id, "kind": kind, "siret": key["siret"]}
         holder = holders.get((key["siret"], kind))
-        if (asp_id, kind) in former:
+        if (asp_id, kind) in former and (asp_id, kind) in unknown:
+            changes.append(about | {"siret": former[asp_id, kind]["siret"], "change": "unknown"})
+        elif (asp_id, kind) in former:
             changes += [
                 about | change for change in _differences(former[asp_id, kind], key, is_siret_taken=holder not in (None, asp_id))
             ]
@@ -52,12 +56,19 @@ def list_changes(before: dict[str, Any], after: dict[str, Any]) -> list[dict[str
             changes.append(about | {"change": "appeared", "active": key["active"]})
     renumbered = {(change["before"], change["kind"]) for change in changes if change["change"] == "asp_id_changed"}
     for asp_id, kind in former.keys() - current.keys() - renumbered:
-        what = "unknown" if asp_id in unknown else "vanished"
+        what = "unknown" if (asp_id, kind) in unknown else "vanished"
         changes.append({"asp_id": asp_id, "kind": kind, "siret": former[asp_id, kind]["siret"], "change": what})
     return sorted(changes, key=lambda change: (change["change"], change["asp_id"], change["kind"]))
 
 
-def _keys(world: World, rejected: set[int]) -> dict[Key, dict[str, Any]]:
+def _keys_of(record: Structure | Annex) -> list[Key]:
+    """What a record set aside leaves unknown: its key; every kind of a body's, or where its own cannot be read."""
+    if isinstance(record, Annex) and MEASURE not in record.overrides:
+        return [(record.asp_id, record.kind)]
+    return [(record.asp_id, kind) for kind in SIAE_KINDS]
+
+
+def _keys(world: World) -> dict[Key, dict[str, Any]]:
     active: dict[Key, bool] = {}
     for annex in world.annexes:
         if annex.fate.outcome is Outcome.KEPT:
@@ -70,7 +81,7 @@ def _keys(world: World, rejected: set[int]) -> dict[Key, dict[str, Any]]:
             "auth_email": structure.expected_email, "active": active[structure.asp_id, kind],
         }
         for structure in world.structures for kind in structure.kinds
-        if (structure.asp_id, kind) in active and structure.asp_id not in rejected
+        if (structure.asp_id, kind) in active and structure.fate.outcome is not Outcome.REJECTED
     }  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 from services.sync.findings import Reason
-from services.sync.generator.world import Annex, Fate, Outcome, Structure, World
+from services.sync.generator.world import MEASURE, Annex, Fate, Outcome, Structure, World
 from services.sync.rows import Dropped
 
 Plant = Callable[[World, Structure], None]
@@ -114,7 +114,7 @@ def _lone_quote(world: World, structure: Structure) -> None:
 
 def _separator_in_text(world: World, structure: Structure) -> None:
     annex = _host(world, structure)
-    _development_fund(world, annex, "separator_in_text", "outils | machines", Outcome.REJECTED, Reason.FIELD_COUNT)
+    _development_fund(world, annex, "separator_in_text", "outils | machines", Outcome.DROPPED, Dropped.OTHER_MEASURE)
 
 
 def _email(trap: str, change: Callable[[str], str], *, is_usable: bool) -> Plant:
@@ -190,6 +190,8 @@ PLANTS: tuple[Plant, ...] = (
     _bad("month_first", Reason.DATE, {36: "12/31/2026"}),
     _bad("ends_before_it_starts", Reason.DATES_REVERSED, {36: "01/01/2001"}),
     _bad("empty_cell", Reason.MISSING_VALUE, {12: ""}),
+    _bad("empty_measure", Reason.MISSING_VALUE, {MEASURE: ""}),
+    _bad("separator_in_our_text", Reason.FIELD_COUNT, {72: "DAC | CAF"}),
 )
 PLANTS_IN_LARGE_FILES: tuple[Plant, ...] = (
     _numeric_name,

@@ -9,6 +9,7 @@ from enum import StrEnum
 from services.sync.generator.identities import Identities
 from services.sync.generator.towns import TOWNS, Town
 
+MEASURE = 4  # Of the columns of an annex's record, the one that tells its kind.
 KIND_SHARES = {"ACI": 490, "EI": 258, "AI": 170, "ETTI": 80, "EITI": 2}
 _NAF = {
     "ACI": ("8899B", "8130Z"),

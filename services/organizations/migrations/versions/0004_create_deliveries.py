@@ -30,7 +30,11 @@ def upgrade() -> None:
         sa.CheckConstraint("state = 'receiving' OR summary IS NOT NULL", name=op.f("ck_deliveries_planned")),
         sa.CheckConstraint("(applied_at IS NOT NULL) = (state = 'applied')", name=op.f("ck_deliveries_applied")),
     )
-    create_part("delivery_batches", sa.Column("number", sa.Integer, nullable=False))
+    create_part("delivery_batches", ("number",), sa.Column("number", sa.Integer, nullable=False))
+    create_incoming()
+
+
+def create_incoming() -> None:
     texts = (
         "siret",
         "siret_signature",
@@ -45,12 +49,14 @@ def upgrade() -> None:
     )
     create_part(
         "incoming_structures",
+        ("asp_id",),
         sa.Column("asp_id", sa.BigInteger, nullable=False),
         *[sa.Column(name, sa.Text, nullable=False) for name in texts],
         sa.Column("auth_email", sa.Text),
     )
     create_part(
         "incoming_annexes",
+        ("number",),
         sa.Column("number", sa.Text, nullable=False),
         sa.Column("asp_id", sa.BigInteger, nullable=False),
         sa.Column("kind", Code, nullable=False),
@@ -58,17 +64,21 @@ def upgrade() -> None:
         sa.Column("starts_on", sa.Date, nullable=False),
         sa.Column("ends_on", sa.Date, nullable=False),
     )
-    create_part("incoming_unknown_keys", sa.Column("asp_id", sa.BigInteger, nullable=False))
+    create_part(
+        "incoming_unknown_keys",
+        ("asp_id", "kind"),
+        sa.Column("asp_id", sa.BigInteger, nullable=False),
+        sa.Column("kind", Code, nullable=False),
+    )
 
 
-def create_part(table: str, key: sa.Column, *columns: sa.Column) -> None:
+def create_part(table: str, key: tuple[str, ...], *columns: sa.Column) -> None:
     """One table of a delivery's parts, by run and key."""
     op.create_table(
         table,
         sa.Column("run_id", Id, nullable=False),
-        key,
         *columns,
-        sa.PrimaryKeyConstraint("run_id", key.name, name=f"pk_{table}"),
+        sa.PrimaryKeyConstraint("run_id", *key, name=f"pk_{table}"),
         sa.ForeignKeyConstraint(["run_id"], ["deliveries.run_id"], name=f"fk_{table}_run_id_deliveries", ondelete="CASCADE"),
     )
 

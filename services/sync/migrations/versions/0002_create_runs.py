@@ -1,4 +1,4 @@
-"""Create runs, their files, views and rejects."""
+"""Create runs, their files, views and findings."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -28,6 +28,7 @@ def create_runs() -> None:
         sa.Column("refusal", sa.Text),
         sa.Column("read_count", sa.Integer, nullable=False),
         sa.Column("reject_count", sa.Integer, nullable=False),
+        sa.Column("remark_count", sa.Integer, nullable=False),
         sa.Column("batch_count", sa.Integer, nullable=False),
         sa.Column("sent_batch_count", sa.Integer, nullable=False),
         sa.Column("extracted_at", Instant),
@@ -83,18 +84,22 @@ def create_findings() -> None:
         sa.ForeignKeyConstraint(["run_id"], ["runs.run_id"], name="fk_run_views_run_id_runs", ondelete="CASCADE"),
     )
     op.create_table(
-        "rejects",
+        "findings",
         sa.Column("run_id", sa.Uuid, nullable=False),
+        sa.Column("position", sa.Integer, nullable=False),
+        sa.Column("level", sa.String(20), nullable=False),
         sa.Column("view", sa.Text, nullable=False),
         sa.Column("line_number", sa.Integer, nullable=False),
         sa.Column("column_name", sa.Text),
         sa.Column("code", sa.Text, nullable=False),
         sa.Column("message", sa.Text, nullable=False),
-        sa.PrimaryKeyConstraint("run_id", "view", "line_number", name="pk_rejects"),
-        sa.ForeignKeyConstraint(["run_id"], ["runs.run_id"], name="fk_rejects_run_id_runs", ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("run_id", "position", name="pk_findings"),
+        sa.ForeignKeyConstraint(["run_id"], ["runs.run_id"], name="fk_findings_run_id_runs", ondelete="CASCADE"),
+        sa.CheckConstraint("level IN ('reject', 'remark')", name=op.f("ck_findings_level")),
     )
+    op.create_index("ix_findings_run_id_level", "findings", ["run_id", "level", "position"])
 
 
 def downgrade() -> None:
-    for table in ("rejects", "run_views", "run_files", "runs"):
+    for table in ("findings", "run_views", "run_files", "runs"):
         op.drop_table(table)
