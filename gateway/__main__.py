@@ -18,9 +18,10 @@ async def run(settings: Settings) -> None:
     bus = Bus(settings.amqp_url, settings.signing_key)
     health = Health(bus, settings.services_health)
     calling = asyncio.create_task(bus.run())
+    seconds = (settings.header_seconds, settings.write_seconds)
     await serve(
-        server(make_app(bus, health, settings), settings.host, settings.port, settings.header_seconds),
-        server(health_app(health, bus), settings.health_host, settings.health_port, settings.header_seconds),
+        server(make_app(bus, health, settings), settings.host, settings.port, *seconds),
+        server(health_app(health, bus), settings.health_host, settings.health_port, *seconds),
     )
     calling.cancel()
     with contextlib.suppress(asyncio.CancelledError):

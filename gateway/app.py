@@ -22,15 +22,16 @@ from gateway.pages import dashboard, home, invitation, joining, session
 from gateway.pages.rendering import Site
 from gateway.pages.serving import Page, PageEndpoint
 from gateway.problems import PathIsUnknown, VerbNotAllowed
+from gateway.room import Room
 from gateway.routes import ROUTES
 from gateway.settings import Settings
 
 
 def make_app(bus: Calls, health: Health, settings: Settings) -> ASGIApp:
     """The whole application."""
-    site = Site(settings)
-    table = [Mount(path, Endpoint(rows, bus, settings)) for path, rows in _by_path(ROUTES)]
-    table += [Mount(path, PageEndpoint(rows, bus, site)) for path, rows in _by_path(all_pages(health))]
+    site, room = Site(settings), Room(settings)
+    table = [Mount(path, Endpoint(rows, bus, settings, room)) for path, rows in _by_path(ROUTES)]
+    table += [Mount(path, PageEndpoint(rows, bus, site, room)) for path, rows in _by_path(all_pages(health))]
     table += _files(site, settings)
     return Edge(Router(table, redirect_slashes=False, default=_unknown), settings, home.error_page(site))
 
@@ -47,7 +48,7 @@ def _by_path(rows: Iterable[Any]) -> list[tuple[str, list[Any]]]:
 def _files(site: Site, settings: Settings) -> list[Mount]:
     """What is the same for everybody: the API's documents, style sheets and scripts."""
     assets = Assets()
-    described = orjson.dumps(openapi.document(settings.site_name))
+    described = orjson.dumps(openapi.document(settings.site_name, settings.session_cookie))
 
     def document(request: Request) -> Response:
         return Response(described, media_type="application/json")
@@ -76,9 +77,9 @@ class _Reading:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
-        request.state.pattern = self._pattern
+        request.state.pattern, request.state.has_token = self._pattern, False
         if request.method not in ("GET", "HEAD"):
-            raise VerbNotAllowed(["GET", "HEAD"])
+            raise VerbNotAllowed(["GET"])
         await self._respond(request)(scope, receive, send)
 
 

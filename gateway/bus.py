@@ -6,6 +6,7 @@ another one is opened. Calls in flight then fail at once, as their reply queue w
 
 import asyncio
 import time
+from hashlib import sha256
 from typing import Any
 from uuid import uuid4
 
@@ -197,7 +198,7 @@ class Bus:
         if until <= now:
             raise CallTimedOut()
         signed = sign_subject(subject, self._key, expires_at=until)
-        key = (idempotency_key or uuid4().hex) if method.changes else None
+        key = _on_the_wire(idempotency_key or uuid4().hex) if method.changes else None
         headers = CallHeaders(until, signed, request_id, key)
         message = link.message(dump_request(method, request), headers, until - now)
         return read_reply(method, await link.exchange(message, method.name, until - now))
@@ -248,3 +249,8 @@ class Bus:
         task = asyncio.create_task(link.close())
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
+
+
+def _on_the_wire(key: str) -> str:
+    """A client's key as a header: of one length, as a frame that is too large would end the connection of everybody."""
+    return sha256(key.encode("utf-8", "surrogatepass")).hexdigest()

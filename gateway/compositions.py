@@ -14,11 +14,14 @@ Composition = TypeVar("Composition", bound=Callable[..., Awaitable[Any]])
 CHECK_MAILBOX = "Consultez votre messagerie : nous vous avons envoyé la suite par e-mail."
 
 
-def composes(*methods: Method) -> Callable[[Composition], Composition]:
-    """Say which methods an answer is made of: documents and tests are computed from it."""
+def composes(*methods: Method, repeats: bool = False) -> Callable[[Composition], Composition]:
+    """Say which methods an answer is made of: documents and tests are computed from it.
+
+    `repeats` says that the whole, asked again, answers again, though one of its results is a secret that nobody keeps.
+    """
 
     def declare(composition: Composition) -> Composition:
-        composition.methods = methods  # type: ignore[attr-defined]
+        composition.methods, composition.repeats = methods, repeats  # type: ignore[attr-defined]
         return composition
 
     return declare
@@ -61,13 +64,16 @@ async def list_members(ask: Asking, *, organization_id: UUID, cursor: str | None
     return {"items": items, "next_cursor": page["next_cursor"]}
 
 
-@composes(invitations.check_acceptance, accounts.sign_up_invited, invitations.accept_invitation)
+@composes(invitations.check_acceptance, accounts.sign_up_invited, invitations.accept_invitation, repeats=True)
 async def accept_invitation(ask: Asking, *, token: str, **answers: Any) -> dict[str, Any]:
-    """Who is logged in joins; who is not gets an account first, for the address that the link proves."""
+    """Who is logged in joins; who is not gets an account first, for the address that the link proves.
+
+    An invitation to what cannot be joined now stays as it is: whether it can is asked before anything begins.
+    """
     opened: dict[str, Any] = {}
+    admission = await ask(invitations.check_acceptance, token=token)
     if ask.session is None:
-        claim = (await ask(invitations.check_acceptance, token=token))["claim"]
-        opened = await ask(accounts.sign_up_invited, claim=claim, **answers)
+        opened = await ask(accounts.sign_up_invited, claim=admission["claim"], **answers)
         ask = ask.within(identity.session_from(opened["session"], opened["session_token"]))
 
     accepted = await ask(invitations.accept_invitation, token=token)

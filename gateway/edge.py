@@ -1,4 +1,4 @@
-"""The outermost layer: request ids, the limit of requests at once, problem documents, security headers, the access log."""
+"""The outermost layer: request ids, problem documents, security headers, the access log."""
 
 import contextlib
 import time
@@ -15,7 +15,7 @@ from chassis import log
 from chassis.wire import CallFailed
 from contracts.errors import Refusal
 from gateway import metrics, problems, receiving
-from gateway.problems import EdgeRefusal, Problem, TooBusy
+from gateway.problems import EdgeRefusal, Problem
 from gateway.settings import Settings
 
 API_POLICY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'"
@@ -29,6 +29,7 @@ DOCUMENTS_POLICY = (  # Swagger UI writes its own style elements and reads the O
 ONE_YEAR = 31_536_000  # Seconds.
 VERBS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 CLIENT_LEFT = 499  # Only in logs and metrics: nobody is there to get it.
+UNKNOWN = "unknown"  # The pattern of what no table knows.
 
 _log = log.get()
 
@@ -42,30 +43,24 @@ class Edge:
         self._app = app
         self._settings = settings
         self._error_page = error_page
-        self._in_flight = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
         request = Request(scope, receive)
         request.state.request_id = receiving.request_id(request.headers.get("x-request-id"))
-        request.state.pattern, request.state.has_token = "unknown", False
+        # Until a table knows the address it may be a link that was mistyped: a secret.
+        request.state.pattern, request.state.has_token = UNKNOWN, True
         answer = _Answer(request, send, self._settings)
         started = time.perf_counter()
-        self._in_flight += 1
-        metrics.in_flight.set(self._in_flight)
         with structlog.contextvars.bound_contextvars(request_id=request.state.request_id):
             try:
                 await self._serve(request, receive, answer)
             finally:
-                self._in_flight -= 1
-                metrics.in_flight.set(self._in_flight)
                 _record(request, answer.status, time.perf_counter() - started)
 
     async def _serve(self, request: Request, receive: Receive, answer: "_Answer") -> None:
         try:
-            if self._in_flight > self._settings.most_in_flight:
-                raise TooBusy()
             await self._app(request.scope, receive, answer.send)
         except ClientDisconnect:
             answer.status = CLIENT_LEFT
@@ -86,8 +81,7 @@ class Edge:
             with contextlib.suppress(Exception):  # An error page that breaks leaves the problem document.
                 response = self._error_page(request, problem)
         if response is None:
-            instance = request.state.pattern if request.state.has_token else request.url.path
-            response = problems.respond(problem, instance=instance, request_id=request.state.request_id)
+            response = problems.respond(problem, instance=_instance(request), request_id=request.state.request_id)
         response.headers.update(problem.headers)
         await response(request.scope, receive, answer.send)
 
@@ -118,6 +112,13 @@ class _Answer:
         headers.setdefault("Content-Security-Policy", API_POLICY)
         if not self._settings.insecure_cookies:
             headers["Strict-Transport-Security"] = f"max-age={ONE_YEAR}"
+
+
+def _instance(request: Request) -> str:
+    """The address, but for a secret one."""
+    if not request.state.has_token:
+        return request.url.path
+    return "" if request.state.pattern == UNKNOWN else str(request.state.pattern)
 
 
 def wants_page(request: Request) -> bool:

@@ -13,11 +13,13 @@ from starlette.types import Receive, Scope, Send
 
 from contracts.accounts import SessionHasEnded
 from contracts.errors import Invalid, NotFound, Refusal, Unauthenticated
+from contracts.fields import Record
 from contracts.links import LinkIsUnknown
 from contracts.method import Method
 from gateway import forgery, identity, receiving
 from gateway.asking import Asking, Calls
 from gateway.problems import VerbNotAllowed
+from gateway.room import Room
 from gateway.routes import Route, Session
 from gateway.settings import Settings
 
@@ -29,36 +31,41 @@ _TOKEN = re.compile(r"[A-Za-z0-9._~-]{1,512}")
 class Endpoint:
     """Every route of one path, as an ASGI application."""
 
-    def __init__(self, routes: list[Route], bus: Calls, settings: Settings) -> None:
+    def __init__(self, routes: list[Route], bus: Calls, settings: Settings, room: Room) -> None:
         self._routes = {route.verb: route for route in routes}
         self._bus = bus
         self._settings = settings
+        self._room = room
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
         route = self._route(request)
-        request.state.pattern, request.state.has_token = route.path, route.has_token
-        response = await self._answer(request, route)
+        body = await self._room.body(request) if route.verb in UNSAFE else b""
+        with self._room.place():
+            response = await self._answer(request, route, body)
         await response(scope, receive, send)
 
     def _route(self, request: Request) -> Route:
+        one = next(iter(self._routes.values()))  # A refused verb keeps the address's secret too.
+        request.state.pattern, request.state.has_token = one.path, one.has_token
         verb = "GET" if request.method == "HEAD" else request.method
         if verb not in self._routes:
-            raise VerbNotAllowed(sorted(self._routes) + (["HEAD"] if "GET" in self._routes else []))
+            raise VerbNotAllowed(self._routes)
         return self._routes[verb]
 
-    async def _answer(self, request: Request, route: Route) -> Response:
-        body = await receiving.read_body(request, self._settings) if request.method in UNSAFE else b""
+    async def _answer(self, request: Request, route: Route, body: bytes) -> Response:
+        is_body_needed = route.takes is not None and not route.body_is_for_visitors
+        sent = receiving.read_json(request, body, is_needed=is_body_needed) if route.verb in UNSAFE else {}
         asking = Asking(
             bus=self._bus,
             request_id=request.state.request_id,
             deadline=time.time() + route.deadline,
-            idempotency_key=receiving.idempotency_key(request),
+            idempotency_key=receiving.idempotency_key(request) if route.takes_key else None,
         )
         asking = asking.within(await self._session(request, route, asking))
+        values = _values(request, route, sent, with_session=asking.session is not None)
         if route.session is Session.ENDED and asking.session is None:
             return self._respond(route, None)
-        values = _values(request, route, body, with_session=asking.session is not None)
         return self._respond(route, await _call(route, asking, values))
 
     async def _session(self, request: Request, route: Route, asking: Asking) -> identity.Session | None:
@@ -93,13 +100,15 @@ class Endpoint:
         return response
 
 
-def _values(request: Request, route: Route, body: bytes, *, with_session: bool) -> dict[str, Any]:
-    """The call's arguments: from the path, the query string and the body."""
+def _values(request: Request, route: Route, sent: dict[str, Any], *, with_session: bool) -> dict[str, Any]:
+    """The call's arguments: from the path, the query string and the body, where nothing unknown may stand."""
     values: dict[str, Any] = {name: path_value(name, text, route.refuses) for name, text in request.path_params.items()}
     if route.query:
         values |= receiving.load(route.query, _query(request))
-    if route.takes and not (route.body_is_for_visitors and with_session):
-        values |= receiving.load(route.takes, receiving.read_json(request, body))
+    if not (route.body_is_for_visitors and with_session):
+        values |= receiving.load(route.takes or Record, sent)
+    elif sent:  # Not needed, and right all the same.
+        receiving.load(route.takes or Record, sent)
     return values
 
 

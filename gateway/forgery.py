@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway import identity
-from gateway.problems import RequestIsForged
+from gateway.problems import FormIsStale, RequestIsForged
 from gateway.settings import Settings
 
 FIELD = "csrf_token"
@@ -27,12 +27,17 @@ def check_api(request: Request, settings: Settings) -> None:
 
 
 def check_form(request: Request, settings: Settings, token: str) -> None:
-    """Refuse a form that was not filled in on one of our pages by this very person."""
+    """Refuse a form that was not filled in on one of our pages by this very person.
+
+    FormIsStale when the browser itself says that it was one of our pages: then the person's session has changed since.
+    """
     site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
     # Pages whose address holds a token send no referrer, and browsers then say « null » for the origin too.
     comes_from_elsewhere = site != "same-origin" if site else origin not in (None, "null", settings.origin)
-    if comes_from_elsewhere or not hmac.compare_digest(token.encode(), form_token(request, settings).encode()):
+    if comes_from_elsewhere:
         raise RequestIsForged()
+    if not hmac.compare_digest(token.encode(), form_token(request, settings).encode()):
+        raise FormIsStale() if site or origin == settings.origin else RequestIsForged()
 
 
 def form_token(request: Request, settings: Settings) -> str:

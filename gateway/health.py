@@ -20,7 +20,8 @@ from starlette.routing import Route
 from gateway.asking import Calls
 
 MEDIA_TYPE = "application/health+json"
-ASK_SECONDS = 2.0
+ASK_SECONDS = 3.0  # A service tells of a dependency that does not answer within 2 s.
+LONGEST_OUTPUT = 500  # Characters told of one service.
 FRESH_SECONDS = 1.0  # Asked more often, the last answer serves: a page must not become a load on the services.
 
 
@@ -44,33 +45,41 @@ class Health:
 
     async def _ask(self) -> dict[str, Any]:
         states = await asyncio.gather(*(asyncio.to_thread(state_of, url) for url in self._services.values()))
-        checks = {"broker": _check("component", "pass" if self._bus.is_up else "fail")}
-        checks |= {name: _check("system", state) for name, state in zip(self._services, states, strict=True)}
-        worst = "pass" if all(state == "pass" for state in states) else "warn"
+        checks = {"broker": _check("component", *(("pass", "") if self._bus.is_up else ("fail", "not connected")))}
+        checks |= {name: _check("system", *state) for name, state in zip(self._services, states, strict=True)}
+        worst = "pass" if all(status == "pass" for status, _ in states) else "warn"
         return {"status": worst if self._bus.is_up else "fail", "serviceId": "gateway", "checks": checks}
 
 
-def state_of(url: str) -> str:
-    """What one service says of itself; `fail` when it says nothing."""
+def state_of(url: str) -> tuple[str, str]:
+    """What one service says of itself, and what is wrong with it; `fail` when it says nothing."""
     try:
         with urllib.request.urlopen(f"{url}/healthz", timeout=ASK_SECONDS) as answer:
             return _state(answer.read(65_536))
     except urllib.error.HTTPError as answer:
         return _state(answer.read(65_536))
     except OSError:
-        return "fail"
+        return "fail", "no answer"
 
 
-def _state(raw: bytes) -> str:
+def _state(raw: bytes) -> tuple[str, str]:
     try:
-        state = orjson.loads(raw)["status"]
-    except (ValueError, KeyError, TypeError):
-        return "fail"
-    return state if state in ("pass", "warn", "fail") else "fail"
+        document = orjson.loads(raw)
+        status, wrong = document["status"], _wrong(document.get("checks", {}))
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return "fail", "not a health document"
+    return (status if status in ("pass", "warn", "fail") else "fail"), wrong
 
 
-def _check(kind: str, status: str) -> list[dict[str, Any]]:
-    return [{"componentType": kind, "status": status, "time": datetime.now(UTC).isoformat()}]
+def _wrong(checks: dict[str, list[dict[str, Any]]]) -> str:
+    """The failing checks by name, each with what it says."""
+    failing = [(name, entry) for name, entries in checks.items() for entry in entries if entry["status"] != "pass"]
+    return ", ".join(f"{name}: {entry.get('output', entry['status'])}" for name, entry in failing)[:LONGEST_OUTPUT]
+
+
+def _check(kind: str, status: str, output: str) -> list[dict[str, Any]]:
+    entry = {"componentType": kind, "status": status, "time": datetime.now(UTC).isoformat()}
+    return [entry | {"output": output} if output else entry]
 
 
 def health_app(health: Health, bus: Calls) -> Starlette:

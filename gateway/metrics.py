@@ -9,3 +9,4 @@ calls = Counter("gateway_calls_total", "Calls made to services.", ["method", "ou
 bus_is_up = Gauge("gateway_bus_is_up", "Whether the broker is connected.")
 connections_lost = Counter("gateway_connections_lost_total", "Connections to the broker that broke.")
 headers_cut = Counter("http_headers_cut_total", "Connections cut while sending headers.", ["reason"])
+answers_cut = Counter("http_answers_cut_total", "Connections cut as nobody read the answer.")

@@ -11,49 +11,63 @@ from marshmallow import Schema
 from marshmallow import fields as ma
 
 from contracts import fields
-from gateway import problems, schemas
-from gateway.problems import BodyIsTooLarge, MalformedBody, TooBusy, TypeNotAccepted, UnexpectedError
+from gateway import problems, receiving, schemas
+from gateway.endpoint import UNSAFE
+from gateway.problems import (
+    BodyIsTooLarge,
+    BodyIsTooSlow,
+    EdgeRefusal,
+    MalformedBody,
+    RequestIsForged,
+    TooBusy,
+    TypeNotAccepted,
+    UnexpectedError,
+)
 from gateway.routes import ROUTES, Route, Session
 
 DESCRIPTION = """\
 Interface publique de la plateforme. Les refus sont des documents `application/problem+json` (RFC 9457).
-Toute demande qui change quelque chose accepte un en-tête `Idempotency-Key` : répétée avec la même clé, elle n'agit qu'une fois.
+Là où l'en-tête `Idempotency-Key` est documenté, une demande répétée avec la même clé n'agit qu'une fois. Ailleurs il est ignoré.
 """
 IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
     "in": "header",
     "required": False,
     "description": "La même clé répétée donne la même réponse, sans nouvel effet.",
-    "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": f"^{receiving.IDEMPOTENCY_KEY}$"},
 }
+# What a server that obeys `contracts.fields` takes, as far as a regular expression of JSON schema can tell.
+COMPANY_NUMBER = r"^[\s.\-]*([0-9][\s.\-]*){9}(([0-9][\s.\-]*){5})?$"
+_INVISIBLE = r"\u0000-\u001f\u007f-\u009f\u00ad\u0600-\u0605\u061c\u06dd\u070f\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff"
+PERSON_NAME = rf"^(?=.*\S)(?!.*([wW]{{3}}\.|\w\.\w{{2}}))[^<>{{}}\[\]|\\/@{_INVISIBLE}]+$"
 
-FieldError = fields.record("FieldError", pointer=fields.Text(shortest=0), detail=fields.Text())
+FieldError = fields.record("FieldError", pointer=ma.String(required=True), detail=ma.String(required=True))
 Problem = fields.record(
     "Problem",
-    type=fields.Text(),
-    title=fields.Text(),
+    type=ma.String(required=True),
+    title=ma.String(required=True),
     status=fields.Integer(),
-    detail=fields.Text(),
-    instance=fields.Text(),
-    request_id=fields.Text(),
+    detail=ma.String(required=True),
+    instance=ma.String(required=True),
+    request_id=ma.String(required=True),
     errors=fields.List(fields.Nested(FieldError), required=False),
 )
 
 
-def document(site_name: str) -> dict[str, Any]:
+def document(site_name: str, session_cookie: str = "__Host-session") -> dict[str, Any]:
     """The whole document, computed from the table."""
-    return deepcopy(_document(site_name))
+    return deepcopy(_document(site_name, session_cookie))
 
 
 @cache
-def _document(site_name: str) -> dict[str, Any]:
+def _document(site_name: str, session_cookie: str) -> dict[str, Any]:
     plugin = MarshmallowPlugin(schema_name_resolver=_name)
     info = {"description": DESCRIPTION}
     spec = APISpec(title=site_name, version="1", openapi_version="3.1.0", info=info, plugins=[plugin])
     assert plugin.converter is not None  # Made by APISpec.
     plugin.converter.add_attribute_function(_shape)
     spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer"})
-    spec.components.security_scheme("cookie", {"type": "apiKey", "in": "cookie", "name": "__Host-session"})
+    spec.components.security_scheme("cookie", {"type": "apiKey", "in": "cookie", "name": session_cookie})
     for route in ROUTES:
         spec.path(path=route.path, operations={route.verb.lower(): operation(route)})
     return _open(spec.to_dict())
@@ -85,13 +99,12 @@ def operation_id(route: Route) -> str:
 
 def statuses(route: Route) -> set[int]:
     """Every refusal's status that a client may meet on a route."""
-    edge = [TooBusy, UnexpectedError] + ([BodyIsTooLarge] if route.verb != "GET" else [])
-    edge += [MalformedBody, TypeNotAccepted] if route.takes else []
+    edge: list[type[EdgeRefusal]] = [TooBusy, UnexpectedError]
+    if route.verb in UNSAFE:  # Where nothing is taken, something may be sent all the same.
+        edge += [BodyIsTooLarge, BodyIsTooSlow, MalformedBody, TypeNotAccepted]
+        edge += [RequestIsForged] if route.session is not Session.OPENED else []
     found = {one.status for one in edge} | {problems.status_of(refusal) for refusal in route.refuses}
-    found |= {400} if any(method.changes for method in route.methods) else set()
-    found |= {404} if "{" in route.path else set()
-    found |= {403} if route.verb != "GET" and route.session is not Session.OPENED else set()
-    return found
+    return found | ({404} if "{" in route.path else set())
 
 
 def _parameters(route: Route) -> list[dict[str, Any]]:
@@ -102,7 +115,7 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
     ]
     if route.query:
         found.append({"in": "query", "schema": route.query})  # type: ignore[dict-item]
-    if any(method.changes for method in route.methods):
+    if route.takes_key:
         found.append(IDEMPOTENCY_KEY)
     return found
 
@@ -130,8 +143,14 @@ def _shape(self: Any, field: ma.Field, **_: Any) -> dict[str, Any]:
         return {"format": "email", "maxLength": 254}
     if isinstance(field, fields.Secret):
         return {"format": "password", "minLength": 1, "maxLength": field.longest}
+    if isinstance(field, fields.SirenOrSiret):
+        return {"maxLength": 100, "pattern": COMPANY_NUMBER}
+    if isinstance(field, fields.PersonName):
+        return {"minLength": field.shortest, "maxLength": field.longest, "pattern": PERSON_NAME}
     if isinstance(field, fields.Text):
         return {"minLength": field.shortest, "maxLength": field.longest}
+    if isinstance(field, fields.List):
+        return {name: limit for name, limit in (("minItems", field.shortest), ("maxItems", field.longest)) if limit is not None}
     return {}
 
 

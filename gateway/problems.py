@@ -1,6 +1,6 @@
 """Refusals as problem documents (RFC 9457). The only place that knows status codes."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from chassis.wire import CallTimedOut
 from contracts import errors
-from contracts.accounts import PasswordIsTooWeak, TermsMustBeAccepted
+from contracts.accounts import PasswordIsNotTheSignUps, PasswordIsTooWeak, TermsMustBeAccepted
 from contracts.errors import DeadlineHasPassed, Refusal
 
 MEDIA_TYPE = "application/problem+json"
@@ -47,7 +47,11 @@ TITLES = {
 }
 RETRY_AFTER = {429: 60, 503: 5}  # Seconds, when the refusal does not say.
 # Which field a whole refusal is about.
-POINTED: dict[type[Refusal], str] = {PasswordIsTooWeak: "/password", TermsMustBeAccepted: "/accepts_terms"}
+POINTED: dict[type[Refusal], str] = {
+    PasswordIsTooWeak: "/password",
+    PasswordIsNotTheSignUps: "/password",
+    TermsMustBeAccepted: "/accepts_terms",
+}
 
 
 class EdgeRefusal(Exception):
@@ -65,6 +69,10 @@ class MalformedBody(EdgeRefusal):
     """Le corps de la requête n'est pas un document JSON lisible, en UTF-8."""
 
 
+class MalformedForm(EdgeRefusal):
+    """Le formulaire reçu n'est pas lisible. Rechargez la page et recommencez."""
+
+
 class MalformedHeader(EdgeRefusal):
     """Un en-tête de la requête n'a pas la forme attendue."""
 
@@ -80,9 +88,10 @@ class VerbNotAllowed(EdgeRefusal):
 
     status = 405
 
-    def __init__(self, allowed: list[str]) -> None:
+    def __init__(self, verbs: Collection[str]) -> None:
         super().__init__()
-        self.headers = {"Allow": ", ".join(allowed)}
+        allowed = {*verbs, *(["HEAD"] if "GET" in verbs else [])}
+        self.headers = {"Allow": ", ".join(sorted(allowed))}
 
 
 class BodyIsTooSlow(EdgeRefusal):
@@ -104,6 +113,12 @@ class TypeNotAccepted(EdgeRefusal):
     status = 415
 
 
+class FormIsExpected(EdgeRefusal):
+    """Cette page n'accepte que son propre formulaire. Rechargez-la et recommencez."""
+
+    status = 415
+
+
 class TooBusy(EdgeRefusal):
     """Trop de demandes sont en cours ; réessayez dans quelques instants."""
 
@@ -113,6 +128,12 @@ class TooBusy(EdgeRefusal):
 
 class RequestIsForged(EdgeRefusal):
     """Cette demande ne vient pas d'une page de ce site. Rechargez la page et recommencez."""
+
+    status = 403
+
+
+class FormIsStale(EdgeRefusal):
+    """Cette page n'était plus à jour : votre session a changé depuis son ouverture. Relisez-la et envoyez-la de nouveau."""
 
     status = 403
 
@@ -185,4 +206,5 @@ def _errors(refusal: Refusal) -> list[dict[str, str]]:
 def respond(problem: Problem, *, instance: str, request_id: str) -> Response:
     """The problem as an HTTP answer."""
     content = orjson.dumps(problem.document(instance=quote(instance, safe="/{}:"), request_id=request_id))
-    return Response(content, problem.status, dict(problem.headers), media_type=MEDIA_TYPE)
+    headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "X-Request-Id": request_id}
+    return Response(content, problem.status, headers | dict(problem.headers), media_type=MEDIA_TYPE)

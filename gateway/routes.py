@@ -10,7 +10,7 @@ from marshmallow import Schema
 from chassis.wire import CallTimedOut
 from contracts import accounts, invitations, organizations
 from contracts.accounts import SessionHasEnded
-from contracts.errors import Invalid, Refusal, Unavailable
+from contracts.errors import Invalid, KeyReusedForAnotherRequest, Refusal, Unavailable
 from contracts.method import Method
 from gateway import compositions, schemas
 
@@ -52,9 +52,16 @@ class Route:
     def refuses(self) -> list[type[Refusal]]:
         """Every refusal that a client may meet here, once."""
         own: list[type[Refusal]] = [Unavailable, CallTimedOut]
-        own += [Invalid] if self.takes or self.query else []
+        own += [Invalid] if self.verb != "GET" or self.query else []
+        own += [KeyReusedForAnotherRequest] if self.takes_key else []
         own += [SessionHasEnded] if self.session is not Session.OPENED else []
         return list(dict.fromkeys([refusal for method in self.methods for refusal in method.refuses] + own))
+
+    @property
+    def takes_key(self) -> bool:
+        """Whether an `Idempotency-Key` is honoured: the request, repeated with it, has its first answer and no other effect."""
+        changing = [method for method in self.methods if method.changes]
+        return bool(changing) and (getattr(self.call, "repeats", False) or all(method.keeps_result for method in changing))
 
     @property
     def has_token(self) -> bool:
@@ -93,8 +100,9 @@ ROUTES = (
         "Lire un lien de confirmation, sans effet", JOINING, gives=schemas.EmailConfirmation,
     ),
     Route(
-        "POST", "/api/email-confirmations/{token}", accounts.confirm_email, "Confirmer son adresse e-mail", JOINING,
-        gives=schemas.EmailConfirmed,
+        "POST", "/api/email-confirmations/{token}", accounts.confirm_email,
+        "Confirmer son adresse e-mail, avec le mot de passe de son inscription", JOINING,
+        takes=schemas.SignUpPassword, gives=schemas.EmailConfirmed,
     ),
     Route(
         "POST", "/api/sessions", accounts.log_in, "Se connecter", ACCOUNT,

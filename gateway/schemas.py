@@ -2,10 +2,8 @@
 
 from typing import Any
 
-from marshmallow import validate
-
 from contracts import fields
-from contracts.vocabulary import AccountKind, InvitationState, Role, StructureKind
+from contracts.vocabulary import AccountKind, InvitationState, JoinState, Role, StructureKind
 
 
 class Label(fields.Text):
@@ -51,6 +49,10 @@ _new_account = {
 EmployerSignUp = fields.record("EmployerSignUp", email=fields.Email(), **_new_account)
 SignUpReceived = fields.record("SignUpReceived", email=fields.Email(), next_step=fields.Text())
 EmailConfirmation = fields.record("EmailConfirmation", email=fields.Email(), expires_at=fields.Instant())
+SignUpPassword = fields.record(
+    "SignUpPassword",
+    password=fields.Secret(metadata={"description": "Le mot de passe de la dernière inscription avec cette adresse."}),
+)
 EmailConfirmed = fields.record("EmailConfirmed", email=fields.Email())
 
 LogIn = fields.record("LogIn", email=fields.Email(), password=fields.Secret())
@@ -69,6 +71,11 @@ Account = fields.record(
     first_name=fields.Text(),
     last_name=fields.Text(),
     kind=fields.Choice(AccountKind),
+    join_state=fields.Choice(
+        JoinState, optional=True, metadata={"description": "Où en est le rattachement demandé à l'inscription."}
+    ),
+    join_organization_id=fields.UUID(optional=True),
+    join_refusal=fields.Text(optional=True, longest=1000, metadata={"description": "Pourquoi il a été refusé."}),
 )
 
 MyOrganization = fields.record(
@@ -105,7 +112,7 @@ Invitee = fields.record(
     last_name=fields.PersonName(),
     role=fields.Choice(Role, required=False, load_default=Role.MEMBER),
 )
-Invitees = fields.record("Invitees", invitees=fields.List(fields.Nested(Invitee), validate=validate.Length(1, 30)))
+Invitees = fields.record("Invitees", invitees=fields.List(fields.Nested(Invitee), shortest=1, longest=30))
 Invitation = fields.record(
     "Invitation",
     invitation_id=fields.UUID(),

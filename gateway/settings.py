@@ -28,10 +28,13 @@ class Settings:
     site_name: str = "Les emplois de l'inclusion"
     environment_label: str = ""
     insecure_cookies: bool = False  # True only over plain http on a loopback address.
-    most_in_flight: int = 200  # Requests at once; above it 503.
-    largest_body: int = 1024 * 1024  # Bytes.
-    body_seconds: float = 10.0  # To receive a whole body.
+    most_in_flight: int = 200  # Requests being answered at once, their bodies received; above it 503.
+    largest_body: int = 64 * 1024  # Bytes; thirty invitations with the longest names fit.
+    most_bodies: int = 500  # Bodies being received at once; above it the oldest is given up.
+    most_body_bytes: int = 8 * 1024 * 1024  # Held of all these bodies; above it the oldest is given up.
+    body_seconds: float = 5.0  # To receive a whole body.
     header_seconds: float = 5.0  # To receive all headers.
+    write_seconds: float = 10.0  # For a client to read what fills its connection; then it is cut.
     log_level: str = "INFO"
 
     @property
@@ -75,7 +78,10 @@ def read_settings() -> Settings:
         insecure_cookies=env.bool("GATEWAY_INSECURE_COOKIES", is_plain_loopback(public_url)),
         most_in_flight=env.int("GATEWAY_MOST_IN_FLIGHT", Settings.most_in_flight),
         largest_body=env.int("GATEWAY_LARGEST_BODY", Settings.largest_body),
+        most_bodies=env.int("GATEWAY_MOST_BODIES", Settings.most_bodies),
+        most_body_bytes=env.int("GATEWAY_MOST_BODY_BYTES", Settings.most_body_bytes),
         body_seconds=env.float("GATEWAY_BODY_SECONDS", Settings.body_seconds),
         header_seconds=env.float("GATEWAY_HEADER_SECONDS", Settings.header_seconds),
+        write_seconds=env.float("GATEWAY_WRITE_SECONDS", Settings.write_seconds),
         log_level=env.str("LOG_LEVEL", Settings.log_level),
     )

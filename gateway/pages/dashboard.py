@@ -4,17 +4,21 @@ import asyncio
 
 from starlette.responses import Response
 
-from contracts import invitations, organizations
-from contracts.vocabulary import InvitationState
+from contracts import accounts, invitations, organizations
+from contracts.vocabulary import InvitationState, JoinState
 from gateway import compositions, receiving, schemas
 from gateway.pages.serving import Page
 from gateway.pages.visit import Visit
 
 
 async def show_organizations(visit: Visit) -> Response:
-    """The organizations that one acts for."""
-    mine = await visit.asking(organizations.list_my_organizations)
-    return visit.render("dashboard.html", organizations=mine["items"])
+    """The organizations that one acts for, and what became of the one that one signed up for."""
+    mine, account = await asyncio.gather(visit.asking(organizations.list_my_organizations), visit.asking(accounts.get_account))
+    is_joining = account["join_state"] == JoinState.REMEMBERED
+    # Who was refused may have been invited since.
+    is_member = account["join_organization_id"] in [one["structure"]["organization_id"] for one in mine["items"]]
+    refusal = None if is_member else account["join_refusal"]
+    return visit.render("dashboard.html", organizations=mine["items"], is_joining=is_joining, refusal=refusal)
 
 
 async def show_people(visit: Visit) -> Response:

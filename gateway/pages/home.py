@@ -55,9 +55,8 @@ def error_page(site: Site) -> ErrorPage:
 
     def show(request: Request, problem: Problem) -> Response:
         next_step = NEXT_STEPS.get(problem.name, HOME)
-        return site.render(
-            "refused.html", problem.status, problem=problem, next_step=next_step, request_id=request.state.request_id
-        )
+        known = {"request_id": request.state.request_id, "visit": getattr(request.state, "visit", None)}
+        return site.render("refused.html", problem.status, problem=problem, next_step=next_step, **known)
 
     return show
 
@@ -65,7 +64,7 @@ def error_page(site: Site) -> ErrorPage:
 def pages(report: Callable[[], Awaitable[dict[str, Any]]]) -> list[Page]:
     """This part of the page table."""
     return [
-        Page("GET", "/", show_home),
-        Page("GET", "/etat", state_page(report)),
-        Page("GET", "/problemes/{name}", show_problem),
+        Page("GET", "/", show_home, stands_alone=True),
+        Page("GET", "/etat", state_page(report), stands_alone=True),
+        Page("GET", "/problemes/{name}", show_problem, stands_alone=True),
     ]

@@ -4,16 +4,17 @@ from typing import Any
 
 from starlette.responses import Response
 
-from contracts import invitations
+from contracts import accounts, invitations
 from gateway import compositions, schemas
 from gateway.pages.serving import Page
 from gateway.pages.visit import Visit
 
 
 async def show(visit: Visit) -> Response:
-    """Who invites whom; opening it accepts nothing."""
+    """Who invites whom, and as whom one is here; opening it accepts nothing."""
     invitation = await visit.asking(invitations.get_invitation, token=visit.token)
-    return visit.render("invitation.html", invitation=invitation)
+    account = await visit.asking(accounts.get_account) if visit.is_logged_in else None
+    return visit.render("invitation.html", invitation=invitation, account=account)
 
 
 async def accept(visit: Visit) -> Response:

@@ -41,14 +41,14 @@ async def sign_up(visit: Visit) -> Response:
 
 
 async def show_confirmation(visit: Visit) -> Response:
-    """The button behind a confirmation link: mail scanners open links, only people press buttons."""
+    """The form behind a confirmation link: mail scanners open links, only people fill forms in."""
     confirmation = await visit.asking(accounts.get_email_confirmation, token=visit.token)
     return visit.render("confirm.html", confirmation=confirmation)
 
 
 async def confirm(visit: Visit) -> Response:
-    """Confirm the address."""
-    await visit.asking(accounts.confirm_email, token=visit.token)
+    """Confirm the address, by the password of the sign-up."""
+    await visit.asking(accounts.confirm_email, token=visit.token, **visit.load(schemas.SignUpPassword))
     return visit.redirect("/connexion?info=confirmation")
 
 

@@ -23,7 +23,7 @@ class Site:
             loader=PackageLoader("gateway"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
         )
         self._templates.filters.update(in_words=date_in_words, siret=siret_in_groups)
-        self._templates.globals.update(settings=settings, roles=ROLES, shortest_password=SHORTEST_PASSWORD)
+        self._templates.globals.update(settings=settings, roles=ROLES, shortest_password=SHORTEST_PASSWORD, visit=None)
 
     def render(self, template: str, status: int = 200, **values: Any) -> HTMLResponse:
         """One page."""

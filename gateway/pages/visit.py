@@ -15,6 +15,7 @@ from gateway.pages.rendering import Site
 from gateway.problems import Problem
 
 KEY_FIELD = "form_key"  # Makes a form that is sent twice act once.
+NEXT_FIELD = "suite"  # Where a log-in leads on: perhaps to a link, which is a secret.
 HIDDEN = (forgery.FIELD, KEY_FIELD, "password")
 
 
@@ -25,10 +26,11 @@ class Visit:
     request: Request
     site: Site
     asking: Asking
-    path: dict[str, Any]
     form: dict[str, str] = field(default_factory=dict)
-    problem: Problem | None = None
     prefix: str = ""  # Where the form's fields stand in the request that was refused.
+    path: dict[str, Any] = field(default_factory=dict)
+    problem: Problem | None = None
+    may_have_acted: bool = False  # Nobody answered in time: what was asked may be done all the same.
 
     @property
     def is_logged_in(self) -> bool:
@@ -54,12 +56,19 @@ class Visit:
         return {error["pointer"].removeprefix(f"{self.prefix}/"): error["detail"] for error in errors if error["pointer"]}
 
     @property
+    def first_error(self) -> str:
+        """The field where to go first, when there is a wrong one."""
+        return next(iter(self.errors), "")
+
+    @property
     def csrf_token(self) -> str:
         return forgery.form_token(self.request, self.site.settings)
 
     @property
     def form_key(self) -> str:
-        return uuid4().hex
+        """A new key, but for a form that may have acted: sent again, it acts once."""
+        sent = receiving.key(self.form.get(KEY_FIELD)) if self.may_have_acted else None
+        return sent or uuid4().hex
 
     def load(self, schema: type[Schema]) -> dict[str, Any]:
         """The form's values for a schema: an unticked box is false."""
@@ -75,6 +84,7 @@ class Visit:
         """The page, with the refusal's status when there is one."""
         status = self.problem.status if self.problem else 200
         response = self.site.render(template, status, visit=self, **values)
+        response.headers.update(self.problem.headers if self.problem else {})
         forgery.keep_visitor(self.request, response, self.site.settings)
         return response
 

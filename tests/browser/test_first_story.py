@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.browser.legibility import faint_focuses, faint_texts
 from tests.world import PASSWORD, link_in
 
 pytestmark = pytest.mark.usefixtures("imported")
@@ -35,9 +36,19 @@ def become_administrator(page, mailbox, structure, email):
     page.goto(link_in(mailbox.wait_for(structure["auth_email"]), "rejoindre"))
     sign_up(page, email)
     page.goto(link_in(mailbox.wait_for(email), "confirmer"))
+    page.get_by_label("Mot de passe").fill(PASSWORD)
     page.get_by_role("button", name="Confirmer mon adresse").click()
     page.goto("/connexion")
     log_in(page, email)
+
+
+def tab_to(page, wanted):
+    """Press Tab until this has the focus, as who has no mouse does."""
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        if wanted.evaluate("element => element === document.activeElement"):
+            return
+    raise AssertionError(f"Tab does not lead to {wanted}")
 
 
 class TestTheFirstStory:
@@ -79,11 +90,11 @@ class TestTheFirstStory:
 
         page.keyboard.press("Tab")
         assert page.evaluate("document.activeElement.textContent") == "Aller au contenu"
-        page.get_by_label("Numéro SIREN ou SIRET").focus()
+        tab_to(page, page.get_by_label("Numéro SIREN ou SIRET"))
         page.keyboard.type(structure["siret"][:9])
         page.keyboard.press("Enter")
         page.get_by_role("heading", name="Structures que vous pouvez rejoindre").wait_for()
-        page.get_by_role("button", name="Recevoir le lien d'inscription").focus()
+        tab_to(page, page.get_by_role("button", name="Recevoir le lien d'inscription"))
         page.keyboard.press("Enter")
 
         page.get_by_role("heading", name="Lien d'inscription envoyé").wait_for()
@@ -102,6 +113,18 @@ class TestMistakes:
         assert any("facile à deviner" in text for text in described)
         assert page.get_by_label("Prénom").input_value() == "Alice"
         assert page.title().startswith("Erreur")
+        assert faint_texts(page) == [] and faint_focuses(page) == []
+
+    def test_in_a_form_have_the_focus_at_once(self, page_without_scripts, mailbox, structure):
+        page = page_without_scripts
+        become_administrator(page, mailbox, structure, f"focus.{structure['siret']}@emplois.example")
+        page.get_by_role("link", name="Gérer vos collaborateurs").click()
+        page.get_by_label("Adresse e-mail").fill("personne@emplois.example")
+        page.get_by_role("button", name="Envoyer l'invitation").click()
+
+        assert page.locator("#first_name:focus").count() == 1
+        page.get_by_role("alert").get_by_role("link", name="Nom", exact=True).click()
+        assert page.locator("#last_name:target").count() == 1
 
     def test_in_a_number_are_told_in_french(self, page):
         page.goto("/inscription?company_number=123")
@@ -120,3 +143,21 @@ class TestMistakes:
         log_in(page, "personne@emplois.example")
 
         assert page.get_by_text("Adresse e-mail ou mot de passe incorrect").count() == 1
+
+
+class TestLegibility:
+    @pytest.mark.parametrize("path", ["/", "/connexion", "/etat", "/inscription?company_number=123", "/nulle-part"])
+    def test_every_text_and_the_focus_stand_out(self, page, path):
+        page.goto(path)
+
+        assert faint_texts(page) == []
+        assert faint_focuses(page) == []
+
+    def test_a_faint_text_and_a_faint_focus_are_found(self, page):
+        """The measure itself: Bootstrap's red on our grey, and the focus as it was on the header."""
+        page.goto("/connexion")
+        page.locator("h1").evaluate("element => { element.style.color = '#dc3545' }")
+        page.locator(".site-header").evaluate("element => { element.style.setProperty('--focus', '#0b4ea2') }")
+
+        assert [text for text, _ in faint_texts(page)] == ["Connexion"]
+        assert "Inscription employeur" in [text for text, _ in faint_focuses(page)]

@@ -49,7 +49,14 @@ class StubBus:
     async def call(self, method, subject, *, request_id, idempotency_key=None, deadline=None, **request):
         request = wire.load_request(method, orjson.loads(wire.dump_request(method, request)))
         self.calls.append(
-            {"method": method, "subject": subject, "request": request, "key": idempotency_key, "request_id": request_id}
+            {
+                "method": method,
+                "subject": subject,
+                "request": request,
+                "key": idempotency_key,
+                "request_id": request_id,
+                "deadline": deadline,
+            }
         )
         if method is accounts.get_session and method.name not in self.answers:
             return self._session(request["session_token"])
@@ -113,6 +120,14 @@ def browser(app):
     """Asks as a person's browser does, keeping cookies and following nothing."""
     headers = {"Accept": "text/html", "Sec-Fetch-Site": "same-origin"}
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=SITE, headers=headers)
+
+
+@pytest.fixture
+def logged_in(browser, bus):
+    """The browser of somebody who is logged in."""
+    bus.open_session()
+    browser.cookies.set("__Host-session", TOKEN, domain="emplois.example")
+    return browser
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from contracts import accounts, invitations, organizations
-from contracts.vocabulary import AccountKind, InvitationState, Role, StructureKind
+from contracts.vocabulary import AccountKind, InvitationState, JoinState, Role, StructureKind
 
 ORGANIZATION = UUID("11111111-1111-4111-8111-111111111111")
 ACCOUNT = UUID("22222222-2222-4222-8222-222222222222")
@@ -32,6 +32,7 @@ CONTACT = {
     "kind": AccountKind.EMPLOYER,
     "is_open": True,
 }
+OWN_ACCOUNT = CONTACT | {"join_state": JoinState.JOINED, "join_organization_id": ORGANIZATION, "join_refusal": None}
 SESSION = {
     "account_id": ACCOUNT,
     "session_id": SESSION_ID,
@@ -67,7 +68,7 @@ RESULTS = {
     accounts.confirm_email: {"email": "jean.dupont@tilleuls.example"},
     accounts.log_in: OPENED,
     accounts.log_out: None,
-    accounts.get_account: CONTACT,
+    accounts.get_account: OWN_ACCOUNT,
     organizations.list_my_organizations: {"items": [{"structure": STRUCTURE, "role": Role.ADMINISTRATOR, "is_active": True}]},
     organizations.get_standing: {
         "organization_id": ORGANIZATION,
@@ -75,6 +76,7 @@ RESULTS = {
         "kind": "EI",
         "account_kind": "employer",
         "is_active": True,
+        "is_open": True,
         "role": Role.ADMINISTRATOR,
     },
     organizations.list_members: {"items": [MEMBER], "next_cursor": None},
@@ -105,6 +107,7 @@ NEW_ACCOUNT = {
 }
 BODIES = {
     "EmployerSignUp": NEW_ACCOUNT | {"email": "aya.martin@tilleuls.example"},
+    "SignUpPassword": {"password": NEW_ACCOUNT["password"]},
     "LogIn": {"email": "aya.martin@tilleuls.example", "password": "une phrase de passe bien longue"},
     "Invitees": {"invitees": [{"email": "aya.martin@tilleuls.example", "first_name": "Aya", "last_name": "Martin"}]},
     "Acceptance": NEW_ACCOUNT,

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import time
+from hashlib import sha256
 from urllib.parse import urlsplit
 
 import aio_pika
@@ -97,7 +98,7 @@ def own_vhost(servers):
 @pytest.fixture
 async def service(servers, own_vhost):
     async with Service(servers.broker_url("accounts", own_vhost)) as service:
-        service.answer = wire.reply_result(wire.dump_result(accounts.get_account, samples.CONTACT))
+        service.answer = wire.reply_result(wire.dump_result(accounts.get_account, samples.OWN_ACCOUNT))
         yield service
 
 
@@ -118,7 +119,7 @@ async def bus(servers, own_vhost, service):
 class TestCall:
     async def test_gives_the_result(self, bus, service):
         await service.serve()
-        assert await ask(bus) == samples.CONTACT
+        assert await ask(bus) == samples.OWN_ACCOUNT
 
     async def test_says_all_that_the_wire_asks(self, bus, service):
         await service.serve()
@@ -138,7 +139,17 @@ class TestCall:
         await ask(bus, accounts.log_out, idempotency_key="mine")
         await ask(bus, accounts.log_out)
         keys = [message.headers["idempotency_key"] for message in service.seen]
-        assert keys[0] == "mine" and len(keys[1]) == 32
+        assert keys[0] == sha256(b"mine").hexdigest()
+        assert keys[1] != keys[0] and len(keys[1]) == 64
+
+    @pytest.mark.parametrize("key", ["k" * 200_000, "\0", "\ud800", "é"], ids=["long", "nul", "surrogate", "accent"])
+    async def test_a_strange_key_is_no_danger_to_the_connection(self, key, bus, service):
+        """Headers are one frame: beyond 128 KiB the broker closes the connection, and nobody is served."""
+        service.answer = wire.reply_result(None)
+        await service.serve()
+        link = bus._link
+        await ask(bus, accounts.log_out, idempotency_key=key)
+        assert bus.is_up and bus._link is link
 
     async def test_raises_the_refusal(self, bus, service):
         service.answer = wire.reply_refusal(SessionHasEnded())
@@ -183,7 +194,7 @@ class TestDeadline:
             await ask(bus, deadline=time.time() + 0.2)
         service.delay = 0.0
         await asyncio.sleep(0.6)
-        assert await ask(bus) == samples.CONTACT
+        assert await ask(bus) == samples.OWN_ACCOUNT
 
     async def test_one_that_is_over_publishes_nothing(self, bus, service):
         await service.serve()
@@ -217,7 +228,7 @@ class TestBroker:
             service.delay = 0
             proxy.is_refusing = False
             await until(lambda: bus.is_up)
-            assert await ask(bus) == samples.CONTACT
+            assert await ask(bus) == samples.OWN_ACCOUNT
 
     async def test_half_open_is_told_at_once_and_replaced(self, proxy, service):
         await service.serve()
@@ -230,7 +241,7 @@ class TestBroker:
             await until(lambda: not bus.is_up)
             proxy.is_deaf = False
             await until(lambda: bus.is_up, seconds=15)
-            assert await ask(bus) == samples.CONTACT
+            assert await ask(bus) == samples.OWN_ACCOUNT
 
     async def test_half_open_is_noticed_when_nobody_calls(self, proxy, service):
         async with running(Bus(proxy.url, KEY)) as bus:
@@ -248,7 +259,7 @@ class TestBroker:
             await ask(bus)
         proxy.is_refusing = False
         await until(lambda: bus.is_up)
-        assert await ask(bus) == samples.CONTACT
+        assert await ask(bus) == samples.OWN_ACCOUNT
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
@@ -261,7 +272,7 @@ class TestBroker:
         assert service.seen == []
         await until(lambda: not bus.is_up)
         await until(lambda: bus.is_up)
-        assert await ask(bus) == samples.CONTACT
+        assert await ask(bus) == samples.OWN_ACCOUNT
 
 
 def test_bodies_are_json():

@@ -4,6 +4,7 @@ import pytest
 
 from contracts import accounts, invitations, organizations
 from contracts.accounts import AddressHasAnAccount
+from contracts.organizations import StructureIsNotActive
 from tests.gateway import samples
 from tests.gateway.conftest import TOKEN
 
@@ -56,7 +57,16 @@ class TestAcceptInvitation:
         assert response.json() == {
             "organization_id": str(samples.ORGANIZATION), "state": "accepted", "session": None, "session_token": None,
         }  # fmt: skip
-        assert bus.names == ["invitations.accept_invitation"]
+        assert bus.names == ["invitations.check_acceptance", "invitations.accept_invitation"]
+
+    @pytest.mark.parametrize("is_logged_in", [True, False])
+    async def test_begins_nothing_where_a_structure_cannot_be_joined_now(self, client, bus, bearer, is_problem, is_logged_in):
+        """Architecture 3: the invitation stays pending, for the day on which it can."""
+        bus.answer(invitations.check_acceptance, StructureIsNotActive())
+        sent = {"headers": bearer} if is_logged_in else {"json": samples.NEW_ACCOUNT}
+        document = is_problem(await client.post(self.url, **sent), 409)
+        assert document["type"] == "/problemes/StructureIsNotActive"
+        assert bus.names == ["invitations.check_acceptance"]
 
     async def test_joins_nothing_when_the_address_has_an_account(self, client, bus, is_problem):
         bus.answer(accounts.sign_up_invited, AddressHasAnAccount())
@@ -97,6 +107,14 @@ class TestIdempotencyKey:
         assert [call["key"] for call in bus.calls] == [None, "mine", "mine"]
 
     @pytest.mark.parametrize("key", ["", " ", "é", "a" * 256, "a b"])
-    async def test_must_be_printable_and_short(self, client, key, is_problem):
+    async def test_must_be_printable_and_short(self, client, key, bus, is_problem):
         headers = {b"idempotency-key": key.encode()}
-        is_problem(await client.post("/api/sessions", json=samples.BODIES["LogIn"], headers=headers), 400)
+        is_problem(await client.post(TestAcceptInvitation.url, json=samples.NEW_ACCOUNT, headers=headers), 400)
+        assert not bus.calls
+
+    @pytest.mark.parametrize("key", ["mine", "a b"])
+    async def test_is_ignored_where_it_would_not_be_true(self, client, key, bus, bearer):
+        """A session's token is kept by nobody, so that no second request could have it again."""
+        response = await client.post("/api/sessions", json=samples.BODIES["LogIn"], headers={"Idempotency-Key": key})
+        assert response.status_code == 201 and bus.calls[-1]["key"] is None
+        assert (await client.get("/api/account", headers=bearer | {"Idempotency-Key": key})).status_code == 200

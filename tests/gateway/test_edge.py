@@ -13,16 +13,65 @@ from tests.gateway import samples
 
 pytestmark = pytest.mark.anyio
 
+# What is shown however many ask.
+STANDING = ("/", "/etat", "/problemes/TooBusy", "/api/docs", "/api/openapi.json", "/static/site.css")
 
-@pytest.mark.parametrize("path", ["/", "/api/session", "/api/docs", "/static/site.css", "/nothing", "/api/nothing"])
-async def test_security_headers_are_everywhere(path, client):
+
+@pytest.mark.parametrize(
+    ("path", "referrer"),
+    [
+        ("/", "same-origin"),
+        ("/api/session", "same-origin"),
+        ("/api/docs", "same-origin"),
+        ("/static/site.css", "same-origin"),
+        ("/nothing", "no-referrer"),
+        ("/api/nothing", "no-referrer"),
+    ],
+)
+async def test_security_headers_are_everywhere(path, referrer, client):
     headers = (await client.get(path)).headers
     assert headers["x-content-type-options"] == "nosniff"
     assert "frame-ancestors 'none'" in headers["content-security-policy"]
     assert headers["strict-transport-security"].startswith("max-age=31536000")
-    assert headers["referrer-policy"] == "same-origin"
+    assert headers["referrer-policy"] == referrer
     assert headers["x-request-id"]
     assert "server" not in headers
+
+
+@pytest.mark.parametrize(
+    ("verb", "path"),
+    [
+        ("PUT", f"/api/invitations/{samples.LINK}"),
+        ("DELETE", f"/api/magic-links/{samples.LINK}"),
+        ("GET", f"/api/invitations/{samples.LINK}/"),
+        ("GET", f"/api/invitations/{samples.LINK}/more"),
+        ("PUT", f"/invitation/{samples.LINK}"),
+        ("GET", f"/invitation/{samples.LINK}/"),
+        ("POST", f"/confirmer/{samples.LINK}."),
+        ("GET", f"/invitations/{samples.LINK}"),
+    ],
+)
+@pytest.mark.parametrize("accept", ["*/*", "text/html"])
+async def test_a_link_is_a_secret_whatever_is_wrong_with_it(verb, path, accept, client, bus, capsys):
+    samples.answer_all(bus)
+    response = await client.request(verb, path, headers={"Accept": accept})
+    assert 404 <= response.status_code <= 415
+    assert response.headers["referrer-policy"] == "no-referrer"
+    logged = capsys.readouterr()
+    assert samples.LINK not in response.text + logged.out + logged.err
+
+
+@pytest.mark.parametrize("verb", ["GET", "PUT"])
+async def test_a_log_in_that_leads_to_a_link_is_a_secret_too(verb, browser):
+    response = await browser.request(verb, f"/connexion?suite=/invitation/{samples.LINK}")
+    assert response.headers["referrer-policy"] == "no-referrer"
+    assert (await browser.get("/connexion")).headers["referrer-policy"] == "same-origin"
+
+
+@pytest.mark.parametrize("path", ["/", "/connexion", "/api/session", "/static/site.css"])
+async def test_a_refused_verb_names_all_that_are_right(path, client):
+    allowed = (await client.put(path)).headers["allow"].split(", ")
+    assert {"GET", "HEAD"} <= set(allowed) and allowed == sorted(set(allowed))
 
 
 async def test_too_many_at_once_are_told_to_come_back(bus, settings, bearer, is_problem):
@@ -42,8 +91,12 @@ async def test_too_many_at_once_are_told_to_come_back(bus, settings, bearer, is_
     waiting = [asyncio.create_task(client.get("/api/account", headers=bearer)) for _ in range(2)]
     await asyncio.sleep(0.05)
     refused = await client.get("/api/account", headers=bearer)
+    page = await client.get("/connexion", headers={"Accept": "text/html"})
+    standing = [await client.get(path, headers={"Cookie": "__Host-session=x"}) for path in STANDING]
     free.set()
     is_problem(refused, 503)
+    assert page.status_code == 503 and page.headers["content-type"].startswith("text/html")
+    assert [response.status_code for response in standing] == [200] * len(STANDING)
     assert refused.headers["retry-after"] == "1"
     assert [response.status_code for response in await asyncio.gather(*waiting)] == [200, 200]
     assert (await client.get("/api/account", headers=bearer)).status_code == 200

@@ -5,24 +5,28 @@ import re
 import pytest
 
 from contracts import accounts, invitations, organizations
-from contracts.accounts import PasswordIsTooWeak, WrongEmailOrPassword
+from contracts.accounts import PasswordIsNotTheSignUps, PasswordIsTooWeak, WrongEmailOrPassword
 from contracts.invitations import InvitationIsForSomeoneElse, InvitationIsOver
 from contracts.links import LinkIsUnknown
-from contracts.organizations import MagicLinkIsOver, OrganizationNotFound
-from contracts.vocabulary import Role
-from gateway.app import all_pages
-from gateway.health import Health
+from contracts.organizations import MagicLinkIsOver, OrganizationNotFound, StructureHasMembers, StructureIsNotActive
+from contracts.vocabulary import JoinState, Role
 from tests.gateway import samples
-from tests.gateway.conftest import TOKEN, StubBus
+from tests.gateway.web import (
+    CONFIRM,
+    INVITATION,
+    NEW_ACCOUNT,
+    PAGES,
+    PEOPLE,
+    SIGN_UP,
+    csrf_token,
+    is_page,
+    name_of,
+    submit,
+    told,
+    use,
+)
 
 pytestmark = pytest.mark.anyio
-
-PAGES = all_pages(Health(StubBus(), {}))
-SIGN_UP = f"/rejoindre/{samples.LINK}"
-CONFIRM = f"/confirmer/{samples.LINK}"
-INVITATION = f"/invitation/{samples.LINK}"
-PEOPLE = f"/structures/{samples.ORGANIZATION}/collaborateurs"
-NEW_ACCOUNT = samples.NEW_ACCOUNT | {"accepts_terms": "on"}
 
 
 @pytest.fixture(autouse=True)
@@ -30,34 +34,10 @@ def answers(bus):
     samples.answer_all(bus)
 
 
-@pytest.fixture
-def logged_in(browser, bus):
-    bus.open_session()
-    browser.cookies.set("__Host-session", TOKEN, domain="emplois.example")
-    return browser
-
-
-async def submit(browser, page, path=None, **fields):
-    """Open a page as a person does, fill its form in, send it."""
-    shown = await browser.get(page)
-    token = re.search(r'name="csrf_token" value="(\w+)"', shown.text).group(1)
-    return await browser.post(path or page, data={"csrf_token": token, **fields})
-
-
-def is_page(response, status=200):
-    assert response.status_code == status, response.text
-    assert response.headers["content-type"] == "text/html; charset=utf-8"
-    assert '<html lang="fr">' in response.text
-    assert len(re.findall("<h1", response.text)) == 1
-    assert "script-src" not in response.headers["content-security-policy"] and "<script" not in response.text
-    labels, fields = (
-        set(re.findall(r'<label[^>]* for="(\w+)"', response.text)),
-        set(re.findall(r'<(?:input|select)[^>]* id="(\w+)"', response.text)),
-    )
-    assert labels == fields
-    described = {one for ids in re.findall(r'aria-describedby="([^"]+)"', response.text) for one in ids.split()}
-    assert described <= set(re.findall(r' id="([\w-]+)"', response.text))
-    return response.text
+def end_invitation(bus, refusal):
+    """What an acceptance that is refused for good leaves behind: its link leads nowhere any more."""
+    bus.answer(invitations.get_invitation, InvitationIsOver())
+    raise refusal
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if page.verb == "GET"], ids=lambda page: page.path)
@@ -78,33 +58,37 @@ async def test_a_link_that_leads_nowhere_says_what_to_do_next(page, refusal, sta
     assert refusal.__doc__.split(" : ")[0].replace("'", "&#39;") in text
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if page.verb == "GET"], ids=lambda page: page.path)
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
 async def test_r09_a_broken_page_says_no_more_than_that(page, logged_in, bus):
-    for name in list(bus.answers):
+    await use(logged_in, page)
+    called = set(bus.names)
+    assert called or page.stands_alone or name_of(page) == "GET /connexion"
+    for name in called:
+        right = bus.answers[name]
         bus.answers[name] = RuntimeError("postgresql://secret")
-    response = await logged_in.get(samples.path_of(page))
-    if bus.names:
+        response = await use(logged_in, page)
+        bus.answers[name] = right
         assert "secret" not in is_page(response, 500)
         assert response.headers["x-request-id"] in response.text
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if page.verb == "POST"], ids=lambda page: page.path)
 @pytest.mark.parametrize(
-    "headers", [{}, {"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "", "Origin": "https://evil.example"}]
+    "headers",
+    [{"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "", "Origin": "https://evil.example"}, {"Sec-Fetch-Site": "same-site"}],
 )
 async def test_a_forged_form_changes_nothing(page, headers, logged_in, bus):
-    right = re.search(r'name="csrf_token" value="(\w+)"', (await logged_in.get("/")).text).group(1)
-    sent = {"csrf_token": right} if headers else {"csrf_token": "0" * 64}
-    bus.calls.clear()
-    is_page(await logged_in.post(samples.path_of(page), data=sent, headers=headers), 403)
-    assert not bus.calls
+    for token in (await csrf_token(logged_in), "0" * 64):
+        bus.calls.clear()
+        is_page(await logged_in.post(samples.path_of(page), data={"csrf_token": token}, headers=headers), 403)
+        assert not bus.calls
 
 
-async def test_one_browser_s_form_token_serves_no_other(browser, app, bus):
-    token = re.search(r'name="csrf_token" value="(\w+)"', (await browser.get("/connexion")).text).group(1)
-    browser.cookies.clear()
-    response = await browser.post("/connexion", data={"csrf_token": token, **samples.BODIES["LogIn"]})
-    is_page(response, 403)
+@pytest.mark.parametrize("headers", [{"Sec-Fetch-Site": ""}, {"Sec-Fetch-Site": "", "Origin": "null"}])
+async def test_a_wrong_token_is_a_forgery_where_nobody_says_that_the_form_is_ours(headers, browser, bus):
+    await browser.get("/connexion")
+    text = is_page(await browser.post("/connexion", data={"csrf_token": "0" * 64}, headers=headers), 403)
+    assert 'id="email"' not in text and not bus.calls
 
 
 class TestJoining:
@@ -143,12 +127,26 @@ class TestJoining:
     async def test_opening_a_confirmation_confirms_nothing(self, browser, bus):
         await browser.get(CONFIRM)
         assert accounts.confirm_email.name not in bus.names
-        assert (await submit(browser, CONFIRM)).headers["location"] == "/connexion?info=confirmation"
-        assert accounts.confirm_email.name in bus.names
+        response = await submit(browser, CONFIRM, **samples.BODIES["SignUpPassword"])
+        assert response.headers["location"] == "/connexion?info=confirmation"
+        assert bus.calls[-1]["request"] == {"token": samples.LINK, **samples.BODIES["SignUpPassword"]}
+
+    async def test_a_confirmation_asks_for_the_sign_up_s_password_and_says_why(self, browser, bus):
+        text = is_page(await browser.get(CONFIRM))
+        assert 'autocomplete="current-password"' in text and "novalidate" in text and 'id="password-hint"' in text
+        assert 'autocomplete="username"' in text  # For password managers.
+        assert 'id="password-error"' in is_page(await submit(browser, CONFIRM), 422)
+        assert accounts.confirm_email.name not in bus.names
+
+    async def test_another_password_is_told_beside_its_field(self, browser, bus):
+        bus.answer(accounts.confirm_email, PasswordIsNotTheSignUps())
+        text = is_page(await submit(browser, CONFIRM, **samples.BODIES["SignUpPassword"]), 422)
+        assert 'id="password-error"' in text and told(PasswordIsNotTheSignUps) in text
+        assert samples.BODIES["SignUpPassword"]["password"] not in text
 
     async def test_a_form_sent_twice_acts_under_one_key(self, browser, bus):
         for _ in range(2):
-            await submit(browser, CONFIRM, form_key="one")
+            await submit(browser, CONFIRM, form_key="one", **samples.BODIES["SignUpPassword"])
         assert [call["key"] for call in bus.calls if call["method"] is accounts.confirm_email] == ["one", "one"]
 
 
@@ -165,6 +163,23 @@ class TestInvitation:
         response = await submit(logged_in, INVITATION)
         assert response.headers["location"] == "/tableau-de-bord"
         assert accounts.sign_up_invited.name not in bus.names
+
+    async def test_who_is_logged_in_reads_both_addresses(self, logged_in, browser):
+        text = is_page(await logged_in.get(INVITATION))
+        assert "<strong>aya.martin@tilleuls.example</strong>" in text
+        assert f"<strong>{samples.CONTACT['email']}</strong>" in text
+
+    @pytest.mark.parametrize("asked", [invitations.check_acceptance, invitations.accept_invitation])
+    async def test_says_why_it_was_refused_even_when_that_ended_it(self, logged_in, bus, asked):
+        bus.answer(asked, lambda **_: end_invitation(bus, StructureIsNotActive()))
+        text = is_page(await submit(logged_in, INVITATION), 409)
+        assert told(StructureIsNotActive) in text and told(InvitationIsOver) not in text
+
+    async def test_an_incomplete_form_of_an_invitation_that_is_over_says_that_it_is(self, browser, bus):
+        shown = await browser.get(INVITATION)
+        token = re.search(r'name="csrf_token" value="(\w+)"', shown.text).group(1)
+        bus.answer(invitations.get_invitation, InvitationIsOver())
+        assert told(InvitationIsOver) in is_page(await browser.post(INVITATION, data={"csrf_token": token}), 410)
 
     async def test_somebody_else_is_told_and_may_log_out(self, logged_in, bus):
         bus.answer(invitations.accept_invitation, InvitationIsForSomeoneElse())
@@ -208,7 +223,30 @@ class TestSession:
 class TestDashboard:
     async def test_lists_what_one_acts_for(self, logged_in):
         text = is_page(await logged_in.get("/tableau-de-bord"))
-        assert "Atelier des Tilleuls" in text and "Gérer vos collaborateurs" in text
+        assert "Atelier des Tilleuls" in text and "Gérer vos collaborateurs" in text and "alert" not in text
+
+    async def test_tells_why_the_join_of_the_sign_up_was_refused(self, logged_in, bus):
+        refused = {"join_state": JoinState.REFUSED, "join_refusal": StructureHasMembers.__doc__}
+        bus.answer(accounts.get_account, samples.OWN_ACCOUNT | refused)
+        bus.answer(organizations.list_my_organizations, {"items": []})
+        text = is_page(await logged_in.get("/tableau-de-bord"))
+        assert "alert-warning" in text and told(StructureHasMembers) in text
+
+    async def test_tells_it_no_more_to_who_was_invited_since(self, logged_in, bus):
+        refused = {"join_state": JoinState.REFUSED, "join_refusal": StructureHasMembers.__doc__}
+        bus.answer(accounts.get_account, samples.OWN_ACCOUNT | refused)
+        assert "alert" not in is_page(await logged_in.get("/tableau-de-bord"))
+
+    async def test_tells_that_a_join_is_on_its_way(self, logged_in, bus):
+        bus.answer(accounts.get_account, samples.OWN_ACCOUNT | {"join_state": JoinState.REMEMBERED})
+        bus.answer(organizations.list_my_organizations, {"items": []})
+        assert "en cours" in is_page(await logged_in.get("/tableau-de-bord"))
+
+    async def test_tells_programs_too(self, client, bearer, bus):
+        refused = {"join_state": JoinState.REFUSED, "join_refusal": StructureHasMembers.__doc__}
+        bus.answer(accounts.get_account, samples.OWN_ACCOUNT | refused)
+        told_account = (await client.get("/api/account", headers=bearer)).json()
+        assert (told_account["join_state"], told_account["join_refusal"]) == ("refused", StructureHasMembers.__doc__)
 
     async def test_shows_members_and_pending_invitations(self, logged_in):
         text = is_page(await logged_in.get(PEOPLE))

@@ -1,12 +1,14 @@
 """Bad input: a problem document with the right status, and nothing called."""
 
 import asyncio
+import json
 
 import pytest
 
 from contracts import accounts
 from contracts.accounts import PasswordIsTooWeak
 from contracts.errors import Invalid
+from gateway.settings import Settings
 from tests.gateway import samples
 from tests.gateway.conftest import TOKEN
 
@@ -78,11 +80,21 @@ class TestBody:
         async def chunks():
             nonlocal sent
             for _ in range(2400):
-                sent += 65_536
-                yield b" " * 65_536
+                sent += 8192
+                yield b" " * 8192
 
         await refused(client, bus, is_problem, 413, content=chunks(), headers=JSON)
-        assert sent <= 1024 * 1024 + 65_536
+        assert sent <= Settings.largest_body + 8192
+
+    async def test_of_thirty_invitations_fits(self, client, bus, bearer):
+        """The longest names and addresses that there may be, in letters of three bytes."""
+        name, email = "ề" * 150, "é" * 30 + "@" + ".".join(["a" * 60] * 3) + ".example"
+        one = {"email": email, "first_name": name, "last_name": name, "role": "administrator"}
+        content = json.dumps({"invitees": [one] * 30}, ensure_ascii=False).encode()
+        url = f"/api/organizations/{samples.ORGANIZATION}/invitations"
+        response = await client.post(url, content=content, headers=bearer | JSON)
+        assert response.status_code == 201, response.text
+        assert len(content) < 0.7 * Settings.largest_body
 
     async def test_too_slow_is_refused(self, client, bus, is_problem):
         async def chunks():
@@ -93,12 +105,49 @@ class TestBody:
 
     async def test_is_limited_where_none_is_expected_too(self, client, bus, bearer, is_problem):
         url = f"/api/structures/{samples.ORGANIZATION}/magic-links"
-        is_problem(await client.post(url, content=b"x" * (1024 * 1024 + 1), headers=bearer), 413)
+        is_problem(await client.post(url, content=b"x" * (Settings.largest_body + 1), headers=bearer), 413)
         assert not bus.calls
 
     async def test_duplicate_names_are_no_harm(self, client):
         content = b'{"email": "a@b.example", "email": "c@d.example", "password": "x"}'
         assert (await client.post("/api/sessions", content=content, headers=JSON)).status_code == 201
+
+
+class TestBodyWhereNoneIsNeeded:
+    """It may be absent or `{}`; whatever else is sent was meant to do something, which would not be done."""
+
+    requests = pytest.mark.parametrize(
+        ("verb", "url", "status"),
+        [
+            ("POST", f"/api/structures/{samples.ORGANIZATION}/magic-links", 202),
+            ("POST", f"/api/invitations/{samples.LINK}/acceptance", 200),
+            ("DELETE", "/api/session", 204),
+        ],
+    )
+
+    @requests
+    @pytest.mark.parametrize("sent", [{}, {"content": b"{}", "headers": JSON}])
+    async def test_may_be_absent(self, verb, url, status, sent, client, bearer):
+        assert (await client.request(verb, url, **sent | {"headers": bearer | sent.get("headers", {})})).status_code == status
+
+    @requests
+    @pytest.mark.parametrize(
+        ("content", "refused"), [(b"{bad", 400), (b"\xff", 400), (b"[]", 422), (b"null", 422), (b'{"surprise": 1}', 422)]
+    )
+    async def test_is_read_strictly(self, verb, url, status, content, refused, client, bus, bearer, is_problem):
+        document = is_problem(await client.request(verb, url, content=content, headers=bearer | JSON), refused)
+        assert not bus.names
+        if b"surprise" in content:
+            assert "/surprise" in {error["pointer"] for error in document["errors"]}
+
+    @requests
+    async def test_has_its_type(self, verb, url, status, client, bus, bearer, is_problem):
+        is_problem(await client.request(verb, url, content=b"{}", headers=bearer), 415)
+        assert not bus.names
+
+    async def test_of_an_ended_session_is_read_too(self, client, is_problem):
+        headers = {"Authorization": "Bearer ended", **JSON}
+        is_problem(await client.request("DELETE", "/api/session", content=b'{"x": 1}', headers=headers), 422)
 
 
 class TestServiceRefusal:

@@ -1,12 +1,20 @@
 """The route table: every row answers, is documented, refuses what it should, and shows nothing when it breaks."""
 
+import re
+from dataclasses import replace
+
+import httpx
 import jsonschema
 import pytest
+from marshmallow import ValidationError
 
 from chassis.wire import BusIsDown, CallFailed, CallTimedOut
-from contracts.errors import KINDS, TooMany, Unavailable
+from contracts import fields
+from contracts.errors import KINDS, KeyReusedForAnotherRequest, TooMany, Unavailable
 from contracts.fields import Secret
 from gateway import openapi, problems
+from gateway.app import make_app
+from gateway.health import Health
 from gateway.openapi import operation_id, statuses
 from gateway.routes import ROUTES, Session
 from gateway.settings import Settings
@@ -150,6 +158,61 @@ async def test_the_document_is_served(client, document):
     assert document["openapi"].startswith("3.1")
     ids = [operation["operationId"] for path in document["paths"].values() for operation in path.values()]
     assert len(ids) == len(set(ids)) == len(ROUTES)
+
+
+@each_route
+async def test_documents_what_may_be_wrong_with_a_body(route):
+    wrong = {400, 408, 413, 415, 422}
+    assert wrong <= statuses(route) if route.verb != "GET" else not wrong - {422} & statuses(route)
+
+
+async def test_a_key_is_documented_where_it_is_true(document):
+    """The result of a log-in is kept by nobody, and nothing is to be kept of a read or a log-out."""
+    told = {
+        operation["operationId"]: (operation["parameters"], operation["responses"])
+        for path in document["paths"].values()
+        for operation in path.values()
+    }
+    keyed = {name for name, (parameters, _) in told.items() if "Idempotency-Key" in [one["name"] for one in parameters]}
+    assert keyed == {"request_magic_link", "sign_up_employer", "confirm_email", "invite", "accept_invitation"}
+    assert all(KeyReusedForAnotherRequest.__doc__ in told[name][1]["422"]["description"] for name in keyed)
+    assert not any(KeyReusedForAnotherRequest.__doc__ in str(told[name][1]) for name in set(told) - keyed)
+
+
+async def test_a_refusal_as_told_is_one_as_documented(client, bus, document):
+    response = await client.post("/api/sessions", json={"x" * 300: 1, "email": "x"})
+    check(document, {"$ref": "#/components/schemas/Problem"}, response.json())
+    assert len(response.json()["errors"][-1]["pointer"]) > 300
+
+
+@pytest.mark.parametrize(("insecure", "name"), [(True, "session"), (False, "__Host-session")])
+async def test_the_cookie_has_its_true_name(insecure, name, settings, bus):
+    app = make_app(bus, Health(bus, {}), replace(settings, insecure_cookies=insecure))
+    client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1")
+    document = (await client.get("/api/openapi.json")).json()
+    assert document["components"]["securitySchemes"]["cookie"]["name"] == name
+
+
+@pytest.mark.parametrize(
+    ("field", "schema"),
+    [(fields.SirenOrSiret(), openapi.COMPANY_NUMBER), (fields.PersonName(), openapi.PERSON_NAME)],
+    ids=["company_number", "name"],
+)
+@pytest.mark.parametrize(
+    "value",
+    [
+        "732829320", "732 829 320 00074", " 732.829-320\t", "73282932", "7328293200", "732829320x", "", " ", "Aya", "J.P.",
+        "Marie-Élise d'Aÿ", "bit.ly", "www.x", "WWW.x", "<b>", "a@b", "a/b", "a\\b", "a\nb", "a\x00", "a\x7f", "a\x85b",
+        "a\u202eb", "a\u200bb", "a\u00adb",
+    ],
+)  # fmt: skip
+async def test_a_pattern_takes_what_the_field_takes(field, schema, value):
+    try:
+        field.deserialize(value)
+        is_taken = True
+    except ValidationError:
+        is_taken = False
+    assert bool(re.search(schema, value)) == is_taken
 
 
 async def test_every_kind_has_a_status_and_a_title():

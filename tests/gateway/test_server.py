@@ -16,8 +16,9 @@ import pytest
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from gateway.server import Server, server
+from gateway.server import Server
 from operations.local.ports import free_port
+from tests.gateway.sockets import listening, refused, send
 
 pytestmark = pytest.mark.anyio
 HEADER_SECONDS = 1.5
@@ -25,39 +26,8 @@ HEADER_SECONDS = 1.5
 
 @pytest.fixture
 async def port(app):
-    port = free_port()
-    running = server(app, "127.0.0.1", port, HEADER_SECONDS)
-    task = asyncio.create_task(running.serve())
-    while not running.started:  # noqa: ASYNC110 - uvicorn gives no event
-        await asyncio.sleep(0.01)
-    yield port
-    running.should_exit = True
-    await task
-
-
-async def send(port, *parts, patience=5.0):
-    """Send these bytes; return all that comes back until the server closes or falls silent."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    received = b""
-    with contextlib.suppress(OSError, TimeoutError):
-        for part in parts:
-            writer.write(part)
-            await writer.drain()
-        async with asyncio.timeout(patience):
-            while data := await reader.read(65_536):
-                received += data
-                if received.endswith(b"}"):
-                    break
-    writer.close()
-    return received
-
-
-def refused(received, status):
-    """Say whether this is one problem document of this status, and nothing after it."""
-    assert received.count(b"HTTP/1.1 ") == 1
-    head, _, body = received.partition(b"\r\n\r\n")
-    assert head.startswith(f"HTTP/1.1 {status} ".encode()) and b"application/problem+json" in head
-    assert orjson.loads(body)["status"] == status
+    async with listening(app, HEADER_SECONDS) as port:
+        yield port
 
 
 async def test_r06_slow_headers_are_cut_while_others_are_served(port):
@@ -135,6 +105,17 @@ async def test_r08_ambiguous_requests_are_refused(headers, port):
 @pytest.mark.parametrize("line", [b"\x16\x03\x01\x02", b"GET /\xff HTTP/1.1", b"CONNECT x:1 HTTP/1.1", b"GET / HTTP/9.9"])
 async def test_what_is_no_request_is_refused(line, port):
     refused(await send(port, line + b"\r\nHost: x\r\n\r\n"), 400)
+
+
+@pytest.mark.parametrize("hosts", [b"", b"Host: x\r\nHost: x\r\n", b"Host: x\r\nHOST: y\r\n"])
+async def test_a_request_names_its_host_once(hosts, port):
+    """RFC 9112, 3.2: a proxy might have chosen another one than we would."""
+    refused(await send(port, b"GET /api/session HTTP/1.1\r\n" + hosts + b"\r\n"), 400)
+
+
+async def test_http_1_0_needs_no_host(port):
+    assert b" 401 " in await send(port, b"GET /api/session HTTP/1.0\r\n\r\n")
+    refused(await send(port, b"GET /api/session HTTP/1.0\r\nHost: x\r\nHost: y\r\n\r\n"), 400)
 
 
 async def test_oversized_headers_are_refused(port):
