@@ -1,7 +1,7 @@
 """Accounts: people, addresses, passwords, sessions. The table of contents."""
 
+from chassis.desk import parked_desk
 from chassis.inbox import handles
-from chassis.parked import parked_desk
 from chassis.providers import Calls, Database, Settings
 from chassis.serve import serves
 from chassis.timer import every

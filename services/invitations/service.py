@@ -1,6 +1,6 @@
 """Invitations: who was invited where, by whom, and what became of it. The table of contents."""
 
-from chassis.parked import parked_desk
+from chassis.desk import parked_desk
 from chassis.providers import Calls, Database, Settings
 from chassis.serve import serves
 from chassis.timer import every

@@ -1,7 +1,7 @@
 """Notifications: a mail for each fact that somebody is told of. The table of contents."""
 
+from chassis.desk import parked_desk
 from chassis.inbox import handles
-from chassis.parked import parked_desk
 from chassis.providers import Database
 from chassis.serve import serves
 from chassis.timer import every

@@ -1,6 +1,6 @@
 """Organizations: structures, who acts for them, and the deliveries that tell which may. The table of contents."""
 
-from chassis.parked import parked_desk
+from chassis.desk import parked_desk
 from chassis.providers import Database, Settings
 from chassis.serve import serves
 from chassis.timer import every

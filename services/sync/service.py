@@ -1,6 +1,6 @@
 """Sync: deliveries of the ASP on their way to organizations. The table of contents."""
 
-from chassis.parked import parked_desk
+from chassis.desk import parked_desk
 from chassis.providers import Calls, Database, Settings
 from chassis.serve import serves
 from chassis.timer import every

@@ -10,9 +10,9 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from chassis.db import DatabaseIsDown
+from chassis.desk import parked_desk
 from chassis.inbox import handles
 from chassis.outbox import announce
-from chassis.parked import parked_desk
 from chassis.providers import Calls, Database
 from chassis.serve import serves
 from contracts import accounts, invitations, notifications, organizations

@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from chassis import parked
+from chassis import desk, parked
 from chassis.parked import Received, next_attempt, park
 from chassis.testing import subjects
 from chassis.testing.database import Bench
@@ -71,17 +71,17 @@ class TestReplayParked:
     def test_makes_a_dead_message_due_now(self, bench):
         parked_id = set_aside(bench)[0]
 
-        assert bench.act(parked.replay_parked, OPERATOR, parked_id=parked_id) == {"replayed_count": 1}
+        assert bench.act(desk.replay_parked, OPERATOR, parked_id=parked_id) == {"replayed_count": 1}
         assert bench.rows("SELECT state, attempt_count FROM parked") == [("waiting", 0)]
 
     def test_does_not_know_another_id(self, bench):
         with pytest.raises(ParkedMessageNotFound):
-            bench.act(parked.replay_parked, OPERATOR, parked_id=uuid4())
+            bench.act(desk.replay_parked, OPERATOR, parked_id=uuid4())
 
 
 class TestDiscardParked:
     def test_forgets_a_message(self, bench):
-        bench.act(parked.discard_parked, OPERATOR, parked_id=set_aside(bench)[0])
+        bench.act(desk.discard_parked, OPERATOR, parked_id=set_aside(bench)[0])
 
         assert bench.rows("SELECT count(*) FROM parked") == [(0,)]
 
@@ -93,9 +93,9 @@ class TestEverybodyElse:
     def test_is_refused(self, bench, subject):
         parked_id = set_aside(bench)[0]
         for action, request in (
-            (parked.list_parked, {"limit": 10}),
-            (parked.replay_parked, {"parked_id": parked_id}),
-            (parked.discard_parked, {"parked_id": parked_id}),
+            (desk.list_parked, {"limit": 10}),
+            (desk.replay_parked, {"parked_id": parked_id}),
+            (desk.discard_parked, {"parked_id": parked_id}),
         ):
             with pytest.raises(Forbidden):
                 bench.act(action, subject, **request)
