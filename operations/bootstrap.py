@@ -20,10 +20,10 @@ STAMP = VENV / ".installed.json"
 LOCKS = {"runtime": ROOT / "requirements.lock", "dev": ROOT / "requirements-dev.lock"}
 
 CANNOT_INSTALL = """\
-Il manque {missing}, et ce compte n'a pas le droit de les installer.
+Il manque {missing}, et ce compte n'a pas pu les installer.
 
   - soit, une fois, par une personne qui administre la machine :
-        apt-get install {packages}
+        {sudo}apt-get install {packages}
   - soit tout dans des conteneurs, sans rien installer d'autre que Docker :
         docker compose up --wait    (l'en-tête de docker-compose.yml dit comment faire d'abord les secrets)
 """
@@ -72,7 +72,8 @@ def install_packages(missing):
         return
     prefix = root_prefix()
     if prefix is None:
-        sys.exit(CANNOT_INSTALL.format(missing=", ".join(missing), packages=" ".join(missing)))
+        sudo = "sudo " if shutil.which("sudo") else ""
+        sys.exit(CANNOT_INSTALL.format(missing=", ".join(missing), packages=" ".join(missing), sudo=sudo))
     say(f"Installation des paquets Debian : {', '.join(missing)}")
     # Debian may start its own servers on the standard ports; ours stand on others, so neither disturbs the other.
     apt = [*prefix, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq"]
@@ -88,9 +89,17 @@ def root_prefix():
     if os.geteuid() == 0:
         return []
     sudo = shutil.which("sudo")
-    if sudo and subprocess.run([sudo, "-n", "true"], capture_output=True, check=False).returncode == 0:
-        return [sudo, "-n"]
-    return None
+    return [sudo, "-n"] if sudo and lets_us_in(sudo) else None
+
+
+def lets_us_in(sudo):
+    """Say whether sudo gives us root's rights; on a terminal it may ask for a password, once."""
+    if subprocess.run([sudo, "-n", "true"], capture_output=True, check=False).returncode == 0:
+        return True
+    if not sys.stdin.isatty():
+        return False
+    say("Des paquets Debian sont à installer : sudo demande votre mot de passe")
+    return subprocess.run([sudo, "-v"], check=False).returncode == 0
 
 
 # -- the virtual environment

@@ -12,6 +12,7 @@ def emplois() -> None:
 
 for command in (
     delivery.import_delivery,
+    delivery.show_import,
     delivery.generate_delivery,
     reference.load_reference,
     staff.create_staff,

@@ -1,10 +1,12 @@
 """How commands ask the services: over the bus, as the operator; what goes wrong becomes one sentence and an exit status."""
 
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
+from uuid import uuid4
 
 from rich.console import Console
 
@@ -13,10 +15,15 @@ from chassis.call import Caller
 from chassis.clock import PARIS
 from chassis.settings import SettingIsMissing, read_bus_settings
 from chassis.wire import CallFailed
-from contracts.errors import Refusal
+from contracts.errors import Refusal, Unavailable
 from contracts.method import Method
 
-console = Console()
+FAILED, WRONG_USE, INTERRUPTED = 1, 2, 130  # Exit statuses, as shells know them.
+PATIENCE = 60.0  # Seconds that an outage is waited out: services restart within that.
+RETRY_SECONDS = 1.0
+PIPED_WIDTH = 10_000  # Columns: a file or a pipe has no edge to wrap at.
+
+console = Console(width=None if sys.stdout.isatty() else PIPED_WIDTH)
 errors = Console(stderr=True)
 
 
@@ -40,6 +47,21 @@ class Services:
         """The result of one call; refusals are raised."""
         return self._caller.call(method, request, key=key)
 
+    def ask_patiently(self, method: Method, *, key: str | None = None, **request: Any) -> Any:
+        """The result of one call, asked again through an outage, which the operator is told of; after a minute it is raised."""
+        key, since = key or uuid4().hex, 0.0  # One key: what was done though its answer was lost is not done twice.
+        while True:
+            try:
+                return self.ask(method, key=key, **request)
+            except Unavailable:
+                now = time.monotonic()
+                if not since:
+                    since = now
+                    say(f"Le service ne répond pas : nouveaux essais pendant {PATIENCE:.0f} secondes…")
+                if now - since >= PATIENCE:
+                    raise
+            time.sleep(RETRY_SECONDS)
+
 
 @contextmanager
 def services() -> Iterator[Services]:
@@ -60,8 +82,8 @@ def services() -> Iterator[Services]:
         caller.link.stop()
 
 
-def fail(*lines: str) -> Any:
-    """Say why and end with status 1."""
+def fail(*lines: str, status: int = FAILED) -> Any:
+    """Say why and end with that status."""
     for line in lines:
-        errors.print(line, markup=False, highlight=False)
-    sys.exit(1)
+        errors.print(line, markup=False, highlight=False, soft_wrap=True)
+    sys.exit(status)

@@ -1,12 +1,14 @@
 """Messages set aside, of all services or of one."""
 
+from typing import Any
 from uuid import UUID
 
 import click
 
 from contracts import catalogue
+from contracts.errors import Unavailable
 from contracts.vocabulary import SERVICES
-from operations.commands.asking import console, moment, say, services
+from operations.commands.asking import WRONG_USE, Services, console, fail, moment, say, services
 
 STATES = {"waiting": "attend", "dead": "abandonné"}
 service_argument = click.argument("service", type=click.Choice(SERVICES))
@@ -22,15 +24,33 @@ def parked() -> None:
 @click.option("--limit", default=100, show_default=True, help="Au plus tant de messages par service.")
 def list_parked(service: str | None, limit: int) -> None:
     """Lister les messages mis de côté, les plus anciens d'abord."""
-    names = [service] if service else SERVICES
+    if limit < 1:  # Checked here rather than by click, which speaks English.
+        fail("--limit : un nombre à partir de 1 est attendu.", status=WRONG_USE)
     with services() as ask:
-        found = [item for name in names for item in ask.ask(catalogue.methods()[f"{name}.list_parked"], limit=limit)["items"]]
+        found, silent = _found(ask, [service] if service else SERVICES, limit)
+    _show(found)
+    if silent:
+        fail(f"Ne répondent pas, leurs messages ne sont donc pas montrés : {', '.join(silent)}.")
+    if not found:
+        say("Aucun message mis de côté.")
+
+
+def _found(ask: Services, names: list[str] | tuple[str, ...], limit: int) -> tuple[list[dict[str, Any]], list[str]]:
+    """The messages set aside of these services, and the services that did not answer."""
+    found, silent = list[dict[str, Any]](), list[str]()
+    for name in names:
+        try:
+            found += ask.ask(catalogue.methods()[f"{name}.list_parked"], limit=limit)["items"]
+        except Unavailable:
+            silent.append(name)
+    return found, silent
+
+
+def _show(found: list[dict[str, Any]]) -> None:
     for item in found:
         attempts = f"{item['attempt_count']} essai(s) depuis le {moment(item['first_seen_at'])}"
         say(f"{item['parked_id']}  {item['handler']}")
         say(f"    {STATES[item['state']]}, {attempts} : {item['reason']}")
-    if not found:
-        say("Aucun message mis de côté.")
 
 
 @parked.command("replay")

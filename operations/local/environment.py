@@ -2,11 +2,17 @@
 
 import os
 import shlex
+from pathlib import Path
 
 from contracts.vocabulary import SERVICES
 from operations.local.keys import PARTICIPANTS, TOKEN_MAKERS, public_keys, write_private
 
 LOOPBACK = "http://127.0.0.1"
+FILES = "_FILE"  # NAME_FILE names a file that holds the secret NAME.
+
+
+class SettingsAreIncomplete(Exception):
+    """What the environment names cannot be used; the message is a sentence that says why."""
 
 
 def build(directory, secrets, ports, database_urls, amqp_urls):
@@ -21,30 +27,39 @@ def build(directory, secrets, ports, database_urls, amqp_urls):
         settings[f"{name.upper()}_HEALTH_PORT"] = str(ports[f"{name} health"])
     for service in TOKEN_MAKERS:
         settings[f"{service.upper()}_TOKEN_KEY"] = secrets[f"{service.upper()}_TOKEN_KEY"]
-    return settings
+    return settings | addresses(settings)
 
 
 def shared(directory, secrets, ports):
-    health = ",".join(f"{service}={LOOPBACK}:{ports[f'{service} health']}" for service in SERVICES)
-    files = directory / "files"
-    files.mkdir(parents=True, exist_ok=True)
+    for name in ("files", "mails"):
+        folder = directory / name
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.chmod(0o700)  # Deliveries and mails tell of people; earlier starts made these open to all.
     return {
         "GATEWAY_HOST": "127.0.0.1",
         "GATEWAY_PORT": str(ports["gateway"]),
         "GATEWAY_COOKIE_KEY": secrets["GATEWAY_COOKIE_KEY"],
-        "GATEWAY_SERVICES_HEALTH": health,
-        "OPERATOR_HEALTH_URL": f"{LOOPBACK}:{ports['gateway health']}/healthz",
         "SUBJECT_PUBLIC_KEYS": public_keys(secrets),
-        "PUBLIC_URL": f"{LOOPBACK}:{ports['gateway']}",
-        "FILES_DIR": str(files),
-        "SMTP_URL": f"smtp://127.0.0.1:{ports['smtp']}",
+        "FILES_DIR": str(directory / "files"),
         "MAIL_FROM": "ne-pas-repondre@emplois.example",
         "SITE_NAME": "Emplois de l’inclusion",
         "ENVIRONMENT_LABEL": "DEMO",
-        "MAILBOX_URL": f"{LOOPBACK}:{ports['mailbox']}",
+        "ONE_KIND_PER_EMAIL": "true",
         "MAILBOX_PORT": str(ports["mailbox"]),
         "MAILBOX_SMTP_PORT": str(ports["smtp"]),
         "MAILBOX_DIRECTORY": str(directory / "mails"),
+    }
+
+
+def addresses(settings):
+    """Return where processes and people find what listens on the ports of these settings."""
+    health = ",".join(f"{service}={LOOPBACK}:{settings[f'{service.upper()}_HEALTH_PORT']}" for service in SERVICES)
+    return {
+        "GATEWAY_SERVICES_HEALTH": health,
+        "OPERATOR_HEALTH_URL": f"{LOOPBACK}:{settings['GATEWAY_HEALTH_PORT']}/healthz",
+        "PUBLIC_URL": f"{LOOPBACK}:{settings['GATEWAY_PORT']}",
+        "SMTP_URL": f"smtp://127.0.0.1:{settings['MAILBOX_SMTP_PORT']}",
+        "MAILBOX_URL": f"{LOOPBACK}:{settings['MAILBOX_PORT']}",
     }
 
 
@@ -60,10 +75,31 @@ def for_process(settings):
     return {**kept, "PYTHONUNBUFFERED": "1", **settings}
 
 
-def overrides(settings, given):
-    """Return what the person who starts everything set otherwise: any setting that exists, and those with defaults."""
+def overridden(settings, given):
+    """Return the settings with what the person who starts everything set otherwise; addresses follow the ports."""
+    chosen = chosen_of(settings, given)
+    settings = settings | chosen
+    return settings | addresses(settings) | chosen
+
+
+def chosen_of(settings, given):
+    """Return any setting given that exists, and those with defaults; what a file holds is read now, and wins."""
     prefixes = tuple(f"{name.upper()}_" for name in PARTICIPANTS)
-    return {key: value for key, value in given.items() if key in settings or key == "LOG_LEVEL" or key.startswith(prefixes)}
+    chosen = {key: value for key, value in given.items() if key in settings or key == "LOG_LEVEL" or key.startswith(prefixes)}
+    for key in settings:
+        if given.get(f"{key}{FILES}"):
+            chosen[key] = setting_or_file(given, key)
+            chosen.pop(f"{key}{FILES}", None)
+    return chosen
+
+
+def setting_or_file(settings, name):
+    """Return a secret as it is given, itself or by a file that holds it; empty when it is not."""
+    path = settings.get(f"{name}{FILES}")
+    try:
+        return Path(path).read_text().strip() if path else settings.get(name, "")
+    except (OSError, ValueError) as error:
+        raise SettingsAreIncomplete(f"{name}{FILES} nomme {path}, qui ne se lit pas ({type(error).__name__})") from None
 
 
 INHERITED = {"PATH", "HOME", "LANG", "TZ", "TERM", "TMPDIR", "USER", "LOGNAME", "CI", "NO_COLOR", "PYTHONPATH"}

@@ -5,6 +5,7 @@ import os
 import pwd
 import shutil
 import signal
+import stat
 import subprocess
 import tempfile
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 import psycopg
 
 from operations.local import processes
-from operations.local.server import Server, is_root
+from operations.local.server import DidNotStart, Server, is_root
 
 SUPERUSER = "postgres"
 
@@ -45,6 +46,7 @@ class PostgreSQL(Server):
         return f"postgresql://{SUPERUSER}:{self.password}@127.0.0.1:{self.port}/{database}"
 
     def prepare(self):
+        check_place(self.data)
         if not (self.data / "PG_VERSION").exists():
             shutil.rmtree(self.data, ignore_errors=True)  # What an interrupted initdb left.
             self.initialize()
@@ -107,7 +109,28 @@ def as_server():
     return {"user": user, "group": group, "extra_groups": [], "cwd": "/"}
 
 
+def check_place(data):
+    """Refuse to follow a link, or what another account put where everybody may write: we act with root's rights there."""
+    if data.parent.parent == ELSEWHERE and is_there(data.parent):
+        known = data.parent.lstat()
+        if not stat.S_ISDIR(known.st_mode) or known.st_uid != os.geteuid() or known.st_mode & 0o022:
+            raise DidNotStart(
+                f"{data.parent} n'est pas un dossier à nous seuls : un autre compte l'a mis là, ou peut y écrire.\n"
+                "Regardez ce que c'est, supprimez-le, puis recommencez."
+            )
+    if data.is_symlink():
+        raise DidNotStart(f"{data} est un lien symbolique : les données de PostgreSQL doivent être dans un vrai dossier.")
+
+
+def is_there(path):
+    """Say whether something bears this name, a link to nowhere included."""
+    return path.exists() or path.is_symlink()
+
+
 def make_directory(path):
+    if path.parent.parent == ELSEWHERE and not path.parent.exists():
+        path.parent.mkdir(mode=0o700)  # Nobody's before us, or this fails.
+        path.parent.chmod(0o711)  # The server's user passes through, whatever our umask.
     path.mkdir(parents=True, exist_ok=True)
     path.chmod(0o700)
     if is_root():

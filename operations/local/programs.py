@@ -69,6 +69,10 @@ def wait_until_ready(waiting, patience, *, tick=lambda waiting: None):
 class CommandFailed(Exception):
     """A command that the set-up needs ended in error; the message holds the end of what it said."""
 
+    def __init__(self, message, status=1):
+        super().__init__(message)
+        self.status = status
+
 
 def run(arguments, settings, log=None):
     """Run one command of the project to its end; return what it printed."""
@@ -80,7 +84,7 @@ def run(arguments, settings, log=None):
         with open(log, "a") as file:
             file.write(done.stdout)
     if done.returncode:
-        raise CommandFailed(f"{' '.join(arguments)}\n{done.stdout[-4000:]}")
+        raise CommandFailed(f"{' '.join(arguments)}\n{done.stdout[-4000:]}", done.returncode)
     return done.stdout
 
 

@@ -6,7 +6,6 @@
 import os
 import shlex
 import sys
-from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import psycopg
@@ -15,6 +14,7 @@ from psycopg import sql
 from chassis import topology
 from contracts.vocabulary import SERVICES
 from operations.local import environment, keys
+from operations.local.environment import SettingsAreIncomplete, setting_or_file
 from operations.local.places import RUN
 from operations.local.rabbitmq import ADMINISTRATOR
 
@@ -120,22 +120,14 @@ def shell(*words):
 # -- servers named in the environment
 
 
-class SettingsAreIncomplete(Exception):
-    """Some servers are named in the environment and others are not; the message lists those that are missing."""
-
-
 def external(kind, names, settings=os.environ):
     """Return the addresses set in the environment by participant; none when none is set, all or an error otherwise."""
     wanted = {name: f"{name.upper()}_{kind}_URL" for name in names}
     found = {name: value for name, setting in wanted.items() if (value := setting_or_file(settings, setting))}
     if found and len(found) < len(wanted):
-        raise SettingsAreIncomplete(", ".join(setting for name, setting in wanted.items() if name not in found))
+        missing = ", ".join(setting for name, setting in wanted.items() if name not in found)
+        raise SettingsAreIncomplete(f"il manque {missing} ; donnez ces adresses aussi, ou aucune de cette sorte")
     return found
-
-
-def setting_or_file(settings, name):
-    path = settings.get(f"{name}_FILE")
-    return Path(path).read_text().strip() if path else settings.get(name, "")
 
 
 def external_databases(settings=os.environ):
@@ -168,7 +160,7 @@ def main():
         if not lines and (RUN / "env").exists():
             lines = printed(environment.read(RUN / "env"))
     except SettingsAreIncomplete as error:
-        sys.exit(f"Réglages incomplets : {error}")
+        sys.exit(f"Réglages incomplets : {error}.")
     print("\n".join(lines) or "Aucun serveur n'est nommé : voir « Vos propres serveurs » dans README.md.")
 
 

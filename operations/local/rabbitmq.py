@@ -12,7 +12,7 @@ from pathlib import Path
 import amqp
 
 from operations.local import processes
-from operations.local.server import Server
+from operations.local.server import DidNotStart, Server
 
 ADMINISTRATOR = "admin"
 
@@ -50,13 +50,14 @@ class RabbitMQ(Server):
     # -- files
 
     def prepare(self):
+        if set("'\"") & set(str(self.home)):
+            raise DidNotStart(f"RabbitMQ ne démarre pas sous un chemin avec une apostrophe ou un guillemet : {self.home}")
         self.home.mkdir(parents=True, exist_ok=True)
         self.home.chmod(0o700)
         self.write_cookie()
-        definitions = self.home / "definitions.json"
-        definitions.write_text(json.dumps(self.definitions()))
+        (self.home / "definitions.json").write_text(json.dumps(self.definitions()))
         (self.home / "rabbitmq.conf").write_text(
-            f"load_definitions = {definitions}\n"
+            "load_definitions = definitions.json\n"  # By its name alone: the folder's may hold a #.
             "log.file.level = info\n"
             "disk_free_limit.absolute = 100MB\n"
         )  # fmt: skip

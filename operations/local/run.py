@@ -11,20 +11,18 @@ from rich.panel import Panel
 
 from contracts.vocabulary import SERVICES
 from operations.local import environment, first_time, keys, ports, processes, programs, provision, supervision
+from operations.local.hold import AlreadyRuns, hold
 from operations.local.places import ROOT, RUN
 from operations.local.server import DidNotStart
 from operations.local.servers import BOTH, Servers
 from operations.local.show import Show
 
 PATIENCE = 120.0  # Seconds for every process to become ready, the first time on a slow machine.
-
-
-class AlreadyRuns(Exception):
-    """Another `make run` holds this clone."""
+LONGEST_PAUSE = 15.0  # Seconds between two tries to start a server again.
 
 
 class Installation:
-    """What runs from one clone, and the order in which it starts and stops."""
+    """What runs from one clone, and the order in which it starts and stops; whoever makes it holds the clone."""
 
     def __init__(self, directory=RUN, given=os.environ):
         self.directory = directory
@@ -40,10 +38,14 @@ class Installation:
         self.servers = Servers(directory, self.ledger, self.ports, self.secrets, vhosts=[provision.VHOST], only=private)
         self.settings = {}
 
+    @property
+    def place(self):
+        """Where the first start's data are."""
+        is_private = self.servers.postgresql in self.servers.running
+        return first_time.PRIVATE if is_private else first_time.place_of(self.databases)
+
     def claim(self):
-        """Take this clone for us; what a killed run left behind is stopped first."""
-        if self.ledger.find("run"):
-            raise AlreadyRuns
+        """Be the one that `make stop` ends; what a killed run left behind is stopped first."""
         stop_in_order(self.ledger)
         self.ledger.add("run", os.getpid())
 
@@ -58,7 +60,7 @@ class Installation:
             broker.result()
             self.wait_until_ready(show)
             told = {"STAFF_PASSWORD": self.secrets["STAFF_PASSWORD"]}
-            return first_time.run_missing(self.directory, self.settings | told, show)
+            return first_time.run_missing(self.directory, self.settings | told, show, self.place)
 
     def start_broker(self, show):
         if self.servers.rabbitmq in self.servers.running:
@@ -76,7 +78,7 @@ class Installation:
     def write_settings(self):
         brokers = self.brokers or {name: self.servers.rabbitmq.url(name, provision.VHOST) for name in keys.PARTICIPANTS}
         settings = environment.build(self.directory, self.secrets, self.ports, self.databases, brokers)
-        settings |= environment.overrides(settings, self.given)
+        settings = environment.overridden(settings, self.given)
         environment.write(self.directory / "env", settings)
         return settings
 
@@ -107,8 +109,8 @@ class Installation:
                 self.revive()
                 pause = 1.0
             except DidNotStart as error:
-                show.console.print(escape(str(error)))
-                pause = min(pause * 2, 60.0)
+                show.tell(escape(str(error)))
+                pause = min(pause * 2, LONGEST_PAUSE)
 
     def revive(self):
         if not self.ledger.find("supervisord"):
@@ -142,15 +144,16 @@ def stop_in_order(ledger):
 ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def where_to_look(settings, secrets):
+def where_to_look(installation):
     """Return what a person needs next: addresses and log-ins."""
+    settings, password = installation.settings, installation.secrets["STAFF_PASSWORD"]
     rows = [
-        ("Un SIREN à essayer", first_time.company_to_try(RUN)),
+        ("Un SIREN à essayer", first_time.company_to_try(installation.directory)),
         ("Site et API", settings["PUBLIC_URL"]),
         ("Documentation de l’API", f"{settings['PUBLIC_URL']}/api/docs"),
         ("Santé", f"{settings['PUBLIC_URL']}/etat"),
         ("Courriels envoyés", settings["MAILBOX_URL"]),
-        ("Compte du support", f"{first_time.STAFF_EMAIL}  {secrets['STAFF_PASSWORD']}"),
+        ("Compte du support", first_time.staff_log_in(installation.directory, installation.place, password)),
     ]
     lines = [f"[bold]{label:<24}[/bold]{escape(value)}" for label, value in rows]
     return "\n".join([*lines, "", "Ctrl-C arrête tout ; « make reset » oublie les données."])
@@ -169,16 +172,18 @@ def run(installation, show):
         problems = installation.start(show)
         for label, error in problems.items():
             show.console.print(f"[yellow]{label} : échec, repris au prochain démarrage[/yellow]\n{escape(error)}")
-        show.console.print(Panel(where_to_look(installation.settings, installation.secrets), title="Tout est prêt"))
+        show.console.print(Panel(where_to_look(installation), title="Tout est prêt"))
         installation.watch(listen_for_the_end(), show)
     except KeyboardInterrupt:
         pass
     finally:
         for number in ENDINGS:
             signal.signal(number, signal.SIG_IGN)  # The stop is under way; cut short, it would leave servers behind.
-        show.console.print("Arrêt…")
-        installation.stop()
-        show.console.print("Tout est arrêté.")
+        try:
+            show.tell("Arrêt…")
+        finally:
+            installation.stop()  # Whatever happens to the words: nothing else would ever stop the servers.
+        show.tell("Tout est arrêté.")
 
 
 def main():
@@ -186,13 +191,14 @@ def main():
     for number in ENDINGS:
         signal.signal(number, signal.default_int_handler)
     try:
-        installation = Installation()
-        installation.claim()
-        run(installation, show)
+        with hold(RUN):
+            installation = Installation()
+            installation.claim()
+            run(installation, show)
     except AlreadyRuns:
         sys.exit("Déjà lancé depuis ce dossier : « make stop » d'abord.")
     except provision.SettingsAreIncomplete as error:
-        sys.exit(f"Réglages incomplets : {error}. « make provision » imprime ce qui prépare vos serveurs.")
+        sys.exit(f"Réglages incomplets : {error}.\nVoir « Vos propres serveurs » dans README.md.")
     except (DidNotStart, programs.CommandFailed) as error:
         sys.exit(f"Le démarrage a échoué.\n{error}")
 

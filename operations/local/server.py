@@ -45,7 +45,10 @@ class Server:
     # The same for both.
 
     def start(self, tries=3):
-        """Return once the server answers. A port lost in a race, or what a killed forerunner left, costs a try."""
+        """Return once the server answers. A port lost in a race, or what a killed forerunner left, costs a try.
+
+        With one try it is on the port where everybody looks for it, or DidNotStart.
+        """
         self.directory.mkdir(parents=True, exist_ok=True)
         self.stop()  # One that an earlier start, killed since, left running.
         for left in reversed(range(tries)):

@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from operations.local import postgresql, provision
 from operations.local.rabbitmq import RabbitMQ
+from operations.local.server import DidNotStart
 
 BOTH = ("postgresql", "rabbitmq")
 
@@ -23,8 +24,13 @@ class Servers:
             list(pool.map(lambda server: server.stop(), self.running))
 
     def revive(self):
-        """Start again what died; return its names."""
-        dead = [server for server in self.running if not server.is_alive()]
-        for server in dead:
-            server.start()
-        return [server.name for server in dead]
+        """Start again what died, on the port where everybody looks for it; DidNotStart tells of those that stay down."""
+        failures = []
+        for server in self.running:
+            try:
+                if not server.is_alive():
+                    server.start(tries=1)
+            except DidNotStart as failure:
+                failures.append(str(failure))  # The other one must not wait for it.
+        if failures:
+            raise DidNotStart("\n".join(failures))

@@ -16,6 +16,12 @@ class Show:
         self._lock = threading.Lock()
         self._progress = None
 
+    def tell(self, what):
+        """Print, where anybody still reads: a closed terminal or pipe must not end what we are at."""
+        # rich leaves the process by SystemExit when a pipe is gone.
+        with contextlib.suppress(OSError, ValueError, SystemExit):
+            self.console.print(what)
+
     @contextlib.contextmanager
     def steps(self):
         """Show steps until the end of this block."""

@@ -3,7 +3,7 @@
 import shutil
 import sys
 
-from operations.local import postgresql, processes
+from operations.local import hold, postgresql, processes
 from operations.local.places import RUN
 from operations.local.run import stop_in_order
 
@@ -20,17 +20,22 @@ def stop(directory=RUN):
 def reset(directory=RUN):
     """Stop, then delete every local datum; the directories of test runs are theirs to delete."""
     stop(directory)
-    postgresql.forget(directory)
-    for path in directory.iterdir() if directory.exists() else []:
-        if path.is_dir() and path.name != "test":
-            shutil.rmtree(path)
-        elif path.is_file() or path.is_socket():
-            path.unlink()
+    with hold.hold(directory):  # No other run may start on what is being deleted.
+        stop(directory)
+        postgresql.forget(directory)
+        for path in directory.iterdir():
+            if path.is_dir() and path.name != "test":
+                shutil.rmtree(path)
+            elif (path.is_file() or path.is_socket()) and path.name != hold.NAME:
+                path.unlink()
 
 
 def main():
     if "--reset" in sys.argv:
-        reset()
+        try:
+            reset()
+        except hold.AlreadyRuns:
+            sys.exit("Un « make run » vient de démarrer dans ce dossier : rien n'est oublié.")
         print("Tout est arrêté et oublié.")
     else:
         print(f"Arrêté : {', '.join(stop()) or 'rien ne tournait'}.")

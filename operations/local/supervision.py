@@ -44,8 +44,9 @@ def with_settings_of(path, words):
 
 
 def supervisord_section(directory):
-    lines = ["[supervisord]", f"logfile={directory}/logs/supervisord.log", f"pidfile={directory}/supervisord.pid"]
-    lines += [f"directory={directory.parent}", f"childlogdir={directory}/logs", "loglevel=info"]
+    place = plain(directory)
+    lines = ["[supervisord]", f"logfile={place}/logs/supervisord.log", f"pidfile={place}/supervisord.pid"]
+    lines += [f"directory={plain(directory.parent)}", f"childlogdir={place}/logs", "loglevel=info"]
     if os.geteuid() == 0:
         lines.append("user=root")  # Said outright, or it warns.
     return "\n".join(lines) + "\n"
@@ -56,6 +57,7 @@ def control_sections(directory):
     socket = f"{directory}/supervisor.sock"
     if len(socket.encode()) > LONGEST_SOCKET_PATH:
         return []
+    socket = plain(socket)
     interface = "supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface"
     return [
         f"[unix_http_server]\nfile={socket}\nchmod=0600\n",
@@ -67,6 +69,7 @@ def control_sections(directory):
 def program_section(program, directory):
     words = bound_to_parent(with_settings_of(settings_file(directory, program), program.command))
     command = " ".join(f'"{escaped(word)}"' for word in words)
+    log = plain(plain(directory))  # This one value is read twice over.
     return f"""\
 [program:{program.name}]
 command={command}
@@ -78,7 +81,7 @@ stopsignal=TERM
 stopwaitsecs=35
 killasgroup=true
 redirect_stderr=true
-stdout_logfile={directory}/logs/{program.name}.log
+stdout_logfile={log}/logs/{program.name}.log
 stdout_logfile_maxbytes=10MB
 stdout_logfile_backups=1
 """
@@ -86,4 +89,9 @@ stdout_logfile_backups=1
 
 def escaped(text):
     """Return text for between double quotes in the configuration, where % and \\ mean something."""
-    return text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
+    return plain(text.replace("\\", "\\\\").replace('"', '\\"'))
+
+
+def plain(text):
+    """Return text, or a path, for anywhere in the configuration, where % means something."""
+    return str(text).replace("%", "%%")

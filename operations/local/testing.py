@@ -25,8 +25,13 @@ from operations.local.servers import Servers
 from operations.local.stack import Stack
 
 VARIABLE = "EMPLOIS_TEST_SERVERS"
-WORKER_VHOSTS = [f"test{number}" for number in range(8)]
 STACK_VHOSTS = [f"stack{number}" for number in range(8)]
+
+
+def worker_vhosts():
+    """Return one vhost a worker, and some for those that take a dead one's place under a number of their own."""
+    return [f"test{number}" for number in range(int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 1)) + 8)]
+
 
 # Data that are about to be deleted need no orderly end. (A PostgreSQL killed harder would leak its shared memory.)
 AT_ONCE = {"postgresql": signal.SIGQUIT, "rabbitmq": signal.SIGKILL}
@@ -73,7 +78,7 @@ class TestServers:
         self.ledger = processes.Ledger(self.directory / "processes.json")
         self.ports = ports.Ports(self.directory / "ports.json")
         self.servers = Servers(
-            self.directory, self.ledger, self.ports, self.secrets, vhosts=WORKER_VHOSTS + STACK_VHOSTS, settings=settings
+            self.directory, self.ledger, self.ports, self.secrets, vhosts=worker_vhosts() + STACK_VHOSTS, settings=settings
         )
 
     @contextlib.contextmanager

@@ -31,11 +31,15 @@ def magic_link(http, mailbox, structure):
     return found, answer.json(), token_in(mailbox.wait_for(structure["auth_email"]), "rejoindre")
 
 
-def sign_up(http, mailbox, token, email, first_name="Alice"):
-    person = {"email": email, "first_name": first_name, "last_name": "Martin", "password": PASSWORD, "accepts_terms": True}
+def sign_up(http, mailbox, token, email, password=PASSWORD):
+    person = {"email": email, "first_name": "Alice", "last_name": "Martin", "password": password, "accepts_terms": True}
     answer = http.post(f"/api/magic-links/{token}/accounts", json=person)
     assert answer.status_code == 202, answer.text
     return token_in(mailbox.wait_for(email), "confirmer")
+
+
+def confirm(http, token, password=PASSWORD):
+    return http.post(f"/api/email-confirmations/{token}", json={"password": password})
 
 
 def log_in(http, email, password=PASSWORD):
@@ -55,7 +59,7 @@ class TestTheFirstStory:
         assert log_in(http, alice).status_code == 403  # « vérifiez vos e-mails » until the link is confirmed.
         assert http.get(f"/api/email-confirmations/{confirmation}").json()["email"] == alice
         assert log_in(http, alice).status_code == 403  # Opening the link changed nothing.
-        assert http.post(f"/api/email-confirmations/{confirmation}").status_code == 200
+        assert confirm(http, confirmation).status_code == 200
 
         session = log_in(http, alice)
         assert session.status_code == 201, session.text
@@ -76,6 +80,8 @@ class TestTheFirstStory:
         answer = http.post(f"/api/invitations/{invitation}/acceptance", json=acceptance)
         assert answer.status_code == 200, answer.text
         assert answer.json()["state"] == "accepted"
+        again = http.post(f"/api/invitations/{invitation}/acceptance", json=acceptance)  # As if that answer had been lost.
+        assert (again.status_code, again.json()["state"]) == (200, "accepted")
 
         seen = http.get(members, headers=me).json()["items"]
         assert {(each["email"], each["role"]) for each in seen} == {(alice, "administrator"), (bob, "member")}
@@ -87,21 +93,32 @@ class TestTheFirstStory:
         found, _, token = magic_link(http, mailbox, structure)
         email = f"used.{found['public_id']}@emplois.example"
         confirmation = sign_up(http, mailbox, token, email)
-        http.post(f"/api/email-confirmations/{confirmation}")
+        confirm(http, confirmation)
 
         assert http.get(f"/api/magic-links/{token}").status_code == 410
-        assert http.post(f"/api/email-confirmations/{confirmation}").status_code == 410
+        assert confirm(http, confirmation).status_code == 410
         taken = find(http, structure["siret"])["taken"]
         assert [each["structure"]["public_id"] for each in taken] == [found["public_id"]]
         assert taken[0]["contact"] == "Alice M."
         answer = http.post(f"/api/structures/{found['organization_id']}/magic-links")
         assert answer.status_code == 409
 
+    def test_gives_an_address_to_nobody_who_signs_up_with_it_before_its_owner(self, http, mailbox, structure):
+        found, _, token = magic_link(http, mailbox, structure)
+        email, strangers = f"owner.{found['public_id']}@emplois.example", "quatre poires au soleil"
+        confirmation = sign_up(http, mailbox, token, email, strangers)
+        assert sign_up(http, mailbox, token, email) == confirmation  # Too soon for another mail: the first one's link serves.
+
+        refused = confirm(http, confirmation, strangers)
+        assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/password")
+        assert confirm(http, confirmation).status_code == 200
+        assert [log_in(http, email, password).status_code for password in (strangers, PASSWORD)] == [401, 201]
+
     def test_does_not_tell_that_an_address_is_taken(self, stack, http, mailbox, unused_structures):
         first, second = next(unused_structures), next(unused_structures)
         _, _, token = magic_link(http, mailbox, first)
         email = f"taken.{first['siret']}@emplois.example"
-        http.post(f"/api/email-confirmations/{sign_up(http, mailbox, token, email)}")
+        confirm(http, sign_up(http, mailbox, token, email))
         _, _, other = magic_link(http, mailbox, second)
         stack.set_clock_offset(200)  # Mails that a stranger can cause to one address are three minutes apart.
 
@@ -118,12 +135,12 @@ class TestTheFirstStory:
         for structure in (next(unused_structures), next(unused_structures)):
             found, _, token = magic_link(http, mailbox, structure)
             email = f"own.{found['public_id']}@emplois.example"
-            http.post(f"/api/email-confirmations/{sign_up(http, mailbox, token, email)}")
+            confirm(http, sign_up(http, mailbox, token, email))
             sessions.append((found["organization_id"], bearer(log_in(http, email).json())))
         (own, me), (foreign, _) = sessions
 
         unknown = "00000000-0000-7000-8000-000000000000"
-        for path in ("/api/organizations/{}/members", "/api/organizations/{}/invitations"):
+        for path in ("/api/organizations/{}", "/api/organizations/{}/members", "/api/organizations/{}/invitations"):
             answers = [http.get(path.format(each), headers=me) for each in (own, foreign, unknown)]
             assert [answer.status_code for answer in answers] == [200, 404, 404]
             assert without_instance(answers[1]) == without_instance(answers[2])
@@ -139,10 +156,31 @@ class TestTheImport:
 
         assert "Lignes écartées" in imported
         assert re.search(rf"écartées +│ {manifest['rejects']} ", imported)
+        assert re.search(r"Remarques +│ [1-9]", imported)
+        assert re.search(r"Structure ligne [0-9]+, structure_siret_actualise : Le SIRET actuel", imported)
+
+    def test_lets_in_employers_of_whom_one_annex_is_bad(self, imported, http, delivery):
+        manifest = json.loads((delivery / "manifest.json").read_text())
+        unknown = {(each["asp_id"], each["kind"]) for each in manifest["unknown_keys"]}
+        doubtful = [key for key in manifest["keys"] if (key["asp_id"], key["kind"]) in unknown and key["active"]]
+
+        assert len(doubtful) > 3
+        for key in doubtful:
+            found = find(http, key["siret"])
+            assert key["kind"] in {each["kind"] for each in found["joinable"]} | {
+                each["structure"]["kind"] for each in found["taken"]
+            }
+
+    def test_says_which_run_it_is_and_shows_it_again(self, imported, stack):
+        run_id = re.match(r"Import ([0-9a-f-]{36})\n", imported).group(1)
+
+        shown = stack.emplois("import-state", run_id)
+
+        assert shown.splitlines()[0] == f"Import {run_id} : appliqué"
+        assert shown.partition("┌")[2] == imported.partition("┌")[2]
 
     def test_done_again_changes_nothing(self, stack, tmp_path):
-        tomorrow = (date.today() + timedelta(days=1)).isoformat()
-        stack.emplois("generate-delivery", str(tmp_path), *WORLD, "--no-traps", "--date", tomorrow)
+        stack.emplois("generate-delivery", str(tmp_path), *WORLD, "--no-traps")
         stack.emplois("import", str(tmp_path))
 
         again = stack.emplois("import", "--dry-run", str(tmp_path))
@@ -152,16 +190,22 @@ class TestTheImport:
         assert all(line.rstrip(" │").endswith(" 0") for line in counts), again
 
     def test_of_too_many_bad_rows_is_refused_once_something_was_applied(self, stack, tmp_path):
-        later = (date.today() + timedelta(days=2)).isoformat()
-        stack.emplois("generate-delivery", str(tmp_path), *WORLD, "--date", later)
+        stack.emplois("generate-delivery", str(tmp_path), *WORLD)
 
-        with pytest.raises(CommandFailed, match=r"plus\s+de\s+1\s+%"):
+        with pytest.raises(CommandFailed, match="plus de 1 %"):
             stack.emplois("import", "--dry-run", str(tmp_path))
+
+    def test_of_a_delivery_of_the_future_is_refused(self, stack, tmp_path):
+        later = (date.today() + timedelta(days=3)).isoformat()
+        stack.emplois("generate-delivery", str(tmp_path), *WORLD, "--no-traps", "--date", later)
+
+        with pytest.raises(CommandFailed, match="dans l'avenir : nous sommes le"):
+            stack.emplois("import", str(tmp_path))
 
     def test_of_an_older_delivery_is_refused(self, stack, tmp_path):
         stack.emplois("generate-delivery", str(tmp_path), *WORLD, "--no-traps", "--date", "2026-01-05")
 
-        with pytest.raises(CommandFailed, match=r"plus\s+ancienne"):
+        with pytest.raises(CommandFailed, match="plus ancienne"):
             stack.emplois("import", "--dry-run", str(tmp_path))
 
     @pytest.mark.parametrize(("envelope", "words"), [("truncated", "FIN"), ("latin-1", "UTF-8")])

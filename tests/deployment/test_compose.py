@@ -16,7 +16,7 @@ COMPOSE = ROOT / "docker-compose.yml"
 OURS = {*SERVICES, "gateway", "mailbox", "migrate", "operator"}
 END_BY_THEMSELVES = {"migrate", "operator"}
 SECRET_NAMES = re.compile(r"PASSWORD|SECRET|SIGNING_KEY|TOKEN_KEY|COOKIE_KEY|_URL$|CREDENTIAL")
-PUBLIC_URLS = {"PUBLIC_URL", "MAILBOX_URL"}
+PUBLIC_URLS = {"PUBLIC_URL", "MAILBOX_URL", "OPERATOR_HEALTH_URL"}
 VERSION = re.compile(r":v?\d+\.\d+(?:\.\d+)?(?:-[\w.]+)?$")
 
 

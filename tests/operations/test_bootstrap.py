@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -17,7 +18,8 @@ class TestPackages:
         with pytest.raises(SystemExit) as refused:
             bootstrap.install_packages(["postgresql", "rabbitmq-server"])
 
-        assert "apt-get install postgresql rabbitmq-server" in str(refused.value)
+        prefix = "sudo " if shutil.which("sudo") else ""
+        assert f"        {prefix}apt-get install postgresql rabbitmq-server" in str(refused.value)
         assert "docker compose up" in str(refused.value)
 
     def test_are_installed_by_root_and_by_sudo_alone(self, monkeypatch):
@@ -30,8 +32,25 @@ class TestPackages:
         monkeypatch.setattr(subprocess, "run", lambda *_, **__: answers)
         assert bootstrap.root_prefix() == ["/usr/bin/sudo", "-n"]
 
-        answers.returncode = 1  # Sudo that asks for a password is no right to install.
+        answers.returncode = 1
         assert bootstrap.root_prefix() is None
+
+    @pytest.mark.parametrize(("is_terminal", "is_known"), [(True, True), (True, False), (False, True)])
+    def test_may_be_allowed_by_a_password_typed_once(self, is_terminal, is_known, monkeypatch):
+        """Sudo asks where somebody can answer, and is not asked where nobody can."""
+        asked = []
+
+        def run(command, **_):
+            asked.append(command[1:])
+            return subprocess.CompletedProcess(command, 0 if command[1:] == ["-v"] and is_known else 1)
+
+        monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
+        monkeypatch.setattr(bootstrap.os, "geteuid", lambda: 1000)
+        monkeypatch.setattr(bootstrap.sys, "stdin", SimpleNamespace(isatty=lambda: is_terminal))
+        monkeypatch.setattr(subprocess, "run", run)
+
+        assert bootstrap.root_prefix() == (["/usr/bin/sudo", "-n"] if is_terminal and is_known else None)
+        assert asked == [["-n", "true"], ["-v"]][: 1 + is_terminal]
 
 
 class TestLibraries:

@@ -11,6 +11,8 @@ import pytest
 
 from operations.local import ports, postgresql, processes
 from operations.local.places import RUN
+from operations.local.rabbitmq import RabbitMQ
+from operations.local.server import DidNotStart
 
 
 @pytest.fixture
@@ -87,3 +89,70 @@ class TestPlaceOfData:
 
     def test_is_kept_where_it_can_be_reached(self):
         assert postgresql.reachable_by_server(RUN / "postgresql") == RUN / "postgresql" or not postgresql.can_reach(RUN)
+
+
+class TestPlaceWhereEverybodyWrites:
+    """Root must not be led elsewhere by what another account put under /var/tmp before it."""
+
+    @pytest.fixture
+    def data(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(postgresql, "ELSEWHERE", tmp_path)
+        return tmp_path / "emplois-0123456789ab" / "postgresql"
+
+    def test_is_made_for_us_alone(self, data):
+        postgresql.check_place(data)
+        postgresql.make_directory(data)
+        postgresql.check_place(data)
+
+        assert data.parent.stat().st_mode & 0o777 == 0o711
+        assert data.stat().st_mode & 0o777 == 0o700
+
+    def test_is_refused_as_a_link(self, data, tmp_path):
+        (tmp_path / "victim").mkdir()
+        data.parent.symlink_to(tmp_path / "victim")
+
+        with pytest.raises(DidNotStart, match="un autre compte"):
+            postgresql.check_place(data)
+
+    def test_is_refused_as_a_link_to_nowhere(self, data, tmp_path):
+        data.parent.symlink_to(tmp_path / "nothing")
+
+        with pytest.raises(DidNotStart, match="un autre compte"):
+            postgresql.check_place(data)
+
+    @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives a folder away")
+    def test_is_refused_as_anothers(self, data):
+        data.parent.mkdir(mode=0o711)
+        os.chown(data.parent, 65534, 65534)
+
+        with pytest.raises(DidNotStart, match="un autre compte"):
+            postgresql.check_place(data)
+
+    def test_is_refused_where_others_write(self, data):
+        data.parent.mkdir()
+        data.parent.chmod(0o777)
+
+        with pytest.raises(DidNotStart, match="un autre compte"):
+            postgresql.check_place(data)
+
+    def test_holds_no_link_to_the_data(self, data, tmp_path):
+        data.parent.mkdir(mode=0o711)
+        data.symlink_to(tmp_path)
+
+        with pytest.raises(DidNotStart, match="lien symbolique"):
+            postgresql.check_place(data)
+
+    def test_is_checked_before_each_start(self, data, monkeypatch):
+        data.parent.mkdir(mode=0o711)
+        data.symlink_to(data.parent)
+        monkeypatch.setattr(postgresql, "reachable_by_server", lambda wanted: data)
+        server = postgresql.PostgreSQL(data.parent, None, None, "password")
+
+        with pytest.raises(DidNotStart):
+            server.prepare()
+
+
+@pytest.mark.parametrize("name", ["l'inclusion", 'l"inclusion'])
+def test_rabbitmq_says_under_which_paths_it_would_hang(name, tmp_path):
+    with pytest.raises(DidNotStart, match="une apostrophe ou un guillemet"):
+        RabbitMQ(tmp_path / name, None, None, {}, [], None).prepare()

@@ -23,7 +23,7 @@ class TestExternal:
         settings = own_servers()
         del settings["SYNC_DATABASE_URL"]
 
-        with pytest.raises(provision.SettingsAreIncomplete, match="SYNC_DATABASE_URL"):
+        with pytest.raises(provision.SettingsAreIncomplete, match="il manque SYNC_DATABASE_URL ;"):
             provision.external_databases(settings)
 
     def test_reads_addresses_kept_in_files(self, tmp_path):

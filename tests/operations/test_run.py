@@ -1,8 +1,11 @@
 """`make run` from its first process to its last, with stand-ins for the services."""
 
+import contextlib
+import errno
 import io
 import os
 import signal
+import socket
 import time
 import urllib.request
 
@@ -11,9 +14,11 @@ import pytest
 from rich.console import Console
 
 from operations.local import environment, first_time, processes, programs
+from operations.local import hold as local_hold
 from operations.local import run as local_run
 from operations.local import stop as local_stop
 from operations.local.places import ROOT
+from operations.local.server import DidNotStart
 from operations.local.show import Show
 
 
@@ -31,10 +36,14 @@ def installation(servers):
         patch.setattr(programs, "programs", standins)
         patch.setattr(programs, "migrate", lambda services, settings: "")
         patch.setattr(first_time, "steps", lambda directory: [])
+        held = contextlib.ExitStack()
+        held.enter_context(local_hold.hold(servers.directory / "installation"))
         made = local_run.Installation(servers.directory / "installation", given={})
         made.claim()
+        made.held = held
         yield made
         made.stop()
+        held.close()
 
 
 def quiet():
@@ -59,6 +68,95 @@ class TestFirstTime:
             assert first_time.run_missing(tmp_path, {}, show) == {}
 
         assert ran == [step.words[0] for step in first_time.steps(tmp_path)]
+
+    def test_is_once_for_each_set_of_databases(self, tmp_path, monkeypatch):
+        ran = []
+        monkeypatch.setattr(programs, "command_line", lambda words, settings: ran.append(words[0]))
+        every = [step.words[0] for step in first_time.steps(tmp_path)]
+        own = first_time.place_of({"accounts": "postgresql://accounts:pw@db.example/accounts"})
+        again = first_time.place_of({"accounts": "postgresql://accounts:another@db.example/accounts"})
+
+        with quiet().steps() as show:
+            for place in (first_time.PRIVATE, own, again, first_time.PRIVATE):
+                first_time.run_missing(tmp_path, {}, show, place)
+
+        assert ran == every + every
+
+    def test_takes_an_account_that_is_there_for_made(self, tmp_path, monkeypatch):
+        """We were killed after it was made and before that was noted, or it was made from another clone."""
+
+        def command_line(words, settings):
+            if words[0] == "create-staff":
+                raise programs.CommandFailed("Un compte existe déjà", status=first_time.THERE_ALREADY)
+
+        monkeypatch.setattr(programs, "command_line", command_line)
+        with quiet().steps() as show:
+            assert first_time.run_missing(tmp_path, {}, show) == {}
+            assert first_time.run_missing(tmp_path, {}, show, "own") == {}
+
+        assert "secret" in first_time.staff_log_in(tmp_path, first_time.PRIVATE, "secret")
+        assert "secret" not in first_time.staff_log_in(tmp_path, "own", "secret")
+
+
+class Running:
+    """An installation of which only the end matters."""
+
+    def __init__(self):
+        self.is_stopped = False
+
+    def start(self, show):
+        raise KeyboardInterrupt
+
+    def stop(self):
+        self.is_stopped = True
+
+
+class TestEnd:
+    @pytest.fixture(autouse=True)
+    def signals(self):
+        kept = {number: signal.getsignal(number) for number in local_run.ENDINGS}
+        yield
+        for number, handler in kept.items():
+            signal.signal(number, handler)
+
+    @pytest.mark.parametrize(
+        "gone", [BrokenPipeError(), OSError(errno.EIO, "closed terminal"), ValueError("closed file"), SystemExit(1)], ids=repr
+    )
+    def test_comes_although_nobody_reads_any_more(self, gone, monkeypatch):
+        installation, show = Running(), quiet()
+
+        def fails(*_):
+            raise gone
+
+        monkeypatch.setattr(show.console, "print", fails)
+        local_run.run(installation, show)
+
+        assert installation.is_stopped
+
+
+class TestHold:
+    def test_is_one_alone(self, tmp_path):
+        with local_hold.hold(tmp_path):
+            with pytest.raises(local_hold.AlreadyRuns), local_hold.hold(tmp_path):
+                pass
+
+        with local_hold.hold(tmp_path):
+            pass
+
+    def test_is_taken_before_anything_is_made(self, tmp_path, monkeypatch):
+        """Two at once would each make secrets of their own."""
+        monkeypatch.setattr(local_run, "RUN", tmp_path)
+        monkeypatch.setattr(local_run, "Installation", lambda: pytest.fail("it starts all the same"))
+        monkeypatch.setattr(local_run.signal, "signal", lambda *_: None)
+        with local_hold.hold(tmp_path), pytest.raises(SystemExit, match="Déjà lancé"):
+            local_run.main()
+
+    def test_keeps_data_from_being_deleted_under_a_run(self, tmp_path):
+        (tmp_path / "secrets").write_text("kept")
+        with local_hold.hold(tmp_path), pytest.raises(local_hold.AlreadyRuns):
+            local_stop.reset(tmp_path)
+
+        assert (tmp_path / "secrets").exists()
 
 
 def wait_for(condition, patience=20.0):
@@ -100,12 +198,10 @@ class TestInstallation:
             psycopg.connect(urls["accounts"].rpartition("/")[0] + "/sync")
 
     def test_refuses_a_second_run(self, installation):
-        ledger = processes.Ledger(installation.directory / "processes.json")
-        record = ledger.find("run")
-        assert record.pid == os.getpid()
+        assert processes.Ledger(installation.directory / "processes.json").find("run").pid == os.getpid()
 
-        with pytest.raises(local_run.AlreadyRuns):
-            local_run.Installation(installation.directory, given={}).claim()
+        with pytest.raises(local_hold.AlreadyRuns), local_hold.hold(installation.directory):
+            pass
 
     def test_restarts_a_service_that_dies(self, installation):
         supervisord = installation.ledger.find("supervisord")
@@ -122,6 +218,22 @@ class TestInstallation:
 
         psycopg.connect(installation.databases["accounts"]).close()
         assert installation.servers.rabbitmq.is_ready()
+
+    def test_waits_for_a_server_s_own_port(self, installation):
+        """Everybody looks for it there: on another port it would be lost to those that run."""
+        port = installation.servers.postgresql.port
+        installation.servers.postgresql.kill()
+        with socket.socket() as thief:
+            thief.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            thief.bind(("127.0.0.1", port))
+            thief.listen()
+            with pytest.raises(DidNotStart):
+                installation.revive()
+
+        installation.revive()
+
+        assert installation.servers.postgresql.port == port
+        psycopg.connect(installation.databases["accounts"]).close()
 
     def test_cleans_up_behind_a_killed_run(self, installation):
         supervisord = installation.ledger.find("supervisord")
@@ -155,6 +267,8 @@ class TestInstallation:
         assert not any(processes.start_time(pid) for pid in children)
 
     def test_forgets_everything_on_reset(self, installation):
+        installation.held.close()
+
         local_stop.reset(installation.directory)
 
-        assert list(installation.directory.iterdir()) == []
+        assert [path.name for path in installation.directory.iterdir()] == [local_hold.NAME]

@@ -49,6 +49,15 @@ class TestConfiguration:
 
         assert output_of(process) == "['50 %', 'a\"b']"
 
+    def test_bears_a_path_that_means_something_to_it(self, tmp_path):
+        odd = tmp_path / "100 %"
+        odd.mkdir()
+
+        process = parsed(odd, Program("one", ("-c", "print(1)"), {}, ""))
+
+        assert process.stdout_logfile == f"{odd}/logs/one.log"
+        assert output_of(process) == "1"
+
     def test_opens_no_socket_whose_path_is_too_long(self, tmp_path):
         deep = tmp_path / ("d" * 90)
 

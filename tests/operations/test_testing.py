@@ -5,6 +5,7 @@ import psycopg
 import pytest
 
 from contracts.vocabulary import SERVICES
+from operations.local import testing
 
 
 def connect(url):
@@ -52,6 +53,12 @@ class TestBroker:
 
             channel.queue_declare("anything", auto_delete=True)
             channel.queue_delete("anything")
+
+
+def test_every_worker_has_a_vhost_of_its_own(monkeypatch):
+    monkeypatch.setenv("PYTEST_XDIST_WORKER_COUNT", "16")
+
+    assert "test15" in testing.worker_vhosts()
 
 
 class TestStack:
