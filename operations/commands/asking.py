@@ -17,8 +17,8 @@ from chassis.settings import SettingIsMissing, read_bus_settings
 from chassis.wire import CallFailed
 from contracts.errors import Refusal, Unavailable
 from contracts.method import Method
+from operations.statuses import FAILED
 
-FAILED, WRONG_USE, INTERRUPTED = 1, 2, 130  # Exit statuses, as shells know them.
 PATIENCE = 60.0  # Seconds that an outage is waited out: services restart within that.
 RETRY_SECONDS = 1.0
 PIPED_WIDTH = 10_000  # Columns: a file or a pipe has no edge to wrap at.

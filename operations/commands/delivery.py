@@ -16,9 +16,10 @@ from chassis.wire import CallFailed
 from contracts import sync
 from contracts.errors import Unavailable
 from contracts.vocabulary import RunState
-from operations.commands.asking import INTERRUPTED, WRONG_USE, Services, console, fail, say, services
+from operations.commands.asking import Services, console, fail, say, services
 from operations.commands.delivery_files import find_files, shown, stored
 from operations.commands.run_report import check_writable, report, state_label
+from operations.statuses import INTERRUPTED, WRONG_USE
 
 POLL_SECONDS = 0.3
 ENDS = {True: {RunState.PLANNED, RunState.REFUSED}, False: {RunState.APPLIED, RunState.REFUSED}}

@@ -11,7 +11,8 @@ from typing import Any
 from environs import Env
 
 from chassis.files import Files, StoredFile
-from operations.commands.asking import WRONG_USE, fail
+from operations.commands.asking import fail
+from operations.statuses import WRONG_USE
 
 _NAMED_AS = "fluxIAE_"
 _REASONS = {

@@ -12,7 +12,8 @@ from environs import Env
 from rich.markup import escape
 from rich.table import Table
 
-from operations.commands.asking import WRONG_USE, console, fail
+from operations.commands.asking import console, fail
+from operations.statuses import WRONG_USE
 
 
 @click.command("health")

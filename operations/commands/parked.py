@@ -8,7 +8,8 @@ import click
 from contracts import catalogue
 from contracts.errors import Unavailable
 from contracts.vocabulary import SERVICES
-from operations.commands.asking import WRONG_USE, Services, console, fail, moment, say, services
+from operations.commands.asking import Services, console, fail, moment, say, services
+from operations.statuses import WRONG_USE
 
 STATES = {"waiting": "attend", "dead": "abandonné"}
 service_argument = click.argument("service", type=click.Choice(SERVICES))

@@ -9,8 +9,9 @@ from marshmallow import ValidationError
 
 from contracts import organizations
 from contracts.method import Method
-from operations.commands.asking import WRONG_USE, Services, console, fail, services
+from operations.commands.asking import Services, console, fail, services
 from operations.commands.delivery_files import reason, shown
+from operations.statuses import WRONG_USE
 
 SHIPPED = Path(__file__).resolve().parent.parent.parent / "services" / "organizations" / "reference"
 BATCH = 500

@@ -12,8 +12,9 @@ from rich.table import Table
 from contracts import sync
 from contracts.method import Method
 from contracts.vocabulary import RunState
-from operations.commands.asking import WRONG_USE, Services, console, fail, moment, say
+from operations.commands.asking import Services, console, fail, moment, say
 from operations.commands.delivery_files import reason, shown
+from operations.statuses import WRONG_USE
 
 SHOWN = 10  # Findings of each level, and structures of each reason, on the screen.
 PAGE = 5000
