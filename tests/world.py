@@ -17,7 +17,7 @@ WORLD = ("--structures", "50", "--seed", "7")
 def delivery(tmp_path_factory):
     """A fictitious delivery of fifty structures: its directory."""
     directory = tmp_path_factory.mktemp("delivery")
-    command = [sys.executable, "-m", "services.sync.generator", *WORLD, "--out", str(directory)]
+    command = [sys.executable, "-m", "services.sync.generator", *WORLD, str(directory)]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
     return directory
 

@@ -3,6 +3,7 @@
 import click
 
 from operations.commands import delivery, health, mails, parked, reference, staff
+from services.sync.generator.__main__ import write_delivery
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -13,7 +14,7 @@ def emplois() -> None:
 for command in (
     delivery.import_delivery,
     delivery.show_import,
-    delivery.generate_delivery,
+    write_delivery,
     reference.load_reference,
     staff.create_staff,
     parked.parked,

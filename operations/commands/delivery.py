@@ -1,7 +1,5 @@
 """Deliveries of the ASP: import one, look how far an import has come, or make a fictitious one."""
 
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +15,7 @@ from contracts import sync
 from contracts.errors import Unavailable
 from contracts.vocabulary import RunState
 from operations.commands.asking import Services, console, fail, say, services
-from operations.commands.delivery_files import find_files, shown, stored
+from operations.commands.delivery_files import find_files, stored
 from operations.commands.run_report import check_writable, report, state_label
 from operations.statuses import INTERRUPTED, WRONG_USE
 
@@ -61,19 +59,6 @@ def show_import(run_id: str | None, rejects: Path | None) -> None:
         say(f"Import {run['run_id']} : {state_label(run)}")
         report(ask, run, rejects)
     _end(run)
-
-
-@click.command("generate-delivery", context_settings={"ignore_unknown_options": True})
-@click.argument("directory", required=False, metavar="DIRECTORY", type=_path)
-@click.argument("options", nargs=-1, type=click.UNPROCESSED)
-def generate_delivery(directory: Path | None, options: tuple[str, ...]) -> None:
-    """Fabriquer une livraison fictive ; les options sont celles de services.sync.generator."""
-    if directory is None:
-        fail("Indiquez le dossier où écrire la livraison.", status=WRONG_USE)
-    if directory and directory.exists() and not directory.is_dir():
-        fail(f"{shown(directory)} : c'est un fichier, un dossier est attendu.", status=WRONG_USE)
-    command = [sys.executable, "-m", "services.sync.generator", "--out", str(directory), *options]
-    sys.exit(subprocess.run(command, check=False).returncode)
 
 
 def _run_id(text: str) -> UUID:

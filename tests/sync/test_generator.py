@@ -199,7 +199,7 @@ class TestWriteDelivery:
     def test_writes_files_and_manifest(self, tmp_path):
         for words in ([], ["--next"]):
             result = CliRunner().invoke(
-                write_delivery, ["--structures", "30", "--date", "2026-11-20", "--out", str(tmp_path / "out"), *words]
+                write_delivery, ["--structures", "30", "--date", "2026-11-20", str(tmp_path / "out"), *words]
             )
             assert result.exit_code == 0, result.output
         assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
@@ -214,5 +214,5 @@ class TestWriteDelivery:
         assert manifest["seed"] == 1 and manifest["keys"] and manifest["traps"]
 
     def test_refuses_two_chapters_at_once(self, tmp_path):
-        result = CliRunner().invoke(write_delivery, ["--next", "--january", "lapsed", "--out", str(tmp_path)])
+        result = CliRunner().invoke(write_delivery, ["--next", "--january", "lapsed", str(tmp_path)])
         assert result.exit_code == 2
