@@ -124,6 +124,8 @@ class Link:
                 checked = time.monotonic()
                 with self.writing():
                     self._connection.heartbeat_check()
+        if self._give_up:
+            raise ConnectionAbortedError("a write failed")
 
     def _lose(self) -> None:
         self.is_up.clear()

@@ -5,6 +5,7 @@ from chassis import green  # First of all: it patches.
 # isort: split
 
 import importlib
+import os
 import signal
 import sys
 import threading
@@ -64,19 +65,13 @@ def _prove_driver(settings: ServiceSettings, host: Any) -> None:
             )
         except green.QueriesBlockTheProcess as error:
             _log.error("driver_blocks_the_process", reason=str(error))
-            _exit_now()
+            os._exit(1)  # At once: a thread's exception would end nothing, and to stop in order may need the driver.
         except psycopg.Error as error:
             _log.warning("database_not_there_yet", error=type(error).__name__)
             eventlet.sleep(wait)
         else:
             host.driver_is_proven = True
             return
-
-
-def _exit_now() -> None:
-    import os
-
-    os._exit(1)
 
 
 def main(arguments: list[str]) -> int:

@@ -1,5 +1,6 @@
 """Outages: services that start too early wait, and a half-open connection is noticed and replaced."""
 
+import contextlib
 import json
 import re
 import time
@@ -35,6 +36,17 @@ class Gate:
         self.forward.close()
 
 
+@contextlib.contextmanager
+def behind_a_gate(probe, setting):
+    """A probe that runs with one of its servers behind a gate; the gate's faults."""
+    with Gate(probe.environment[setting]) as gate:
+        gate.forward.open()
+        probe.environment[setting] = gate.url
+        probe.start()
+        yield gate.forward
+        probe.stop()
+
+
 class TestStart:
     """N-18: services that start before broker and database wait, and are ready once both are there."""
 
@@ -62,18 +74,14 @@ class TestHalfOpenConnection:
 
     def test_is_replaced_and_events_are_handled_again(self, make_probe, servers):
         probe = make_probe("notifications")
-        with Gate(probe.environment["NOTIFICATIONS_AMQP_URL"]) as broker:
-            broker.forward.open()
-            probe.environment["NOTIFICATIONS_AMQP_URL"] = broker.url
-            probe.start()
-            broker.forward.silence()
+        with behind_a_gate(probe, "NOTIFICATIONS_AMQP_URL") as broker:
+            broker.silence()
             cause = uuid4()
             with connect(servers.broker_url("admin", probe.vhost)) as connection:
                 publish_event(connection.channel(), str(cause), cause)
 
             wait_for(lambda: probe.effects(cause), 45)  # Three times the bar of 15 s.
             assert probe.get("/livez")[0] == 200
-            probe.stop()
 
 
 class TestALostConnection:
@@ -81,23 +89,19 @@ class TestALostConnection:
 
     def test_is_replaced_once_though_work_in_hand_ends_later(self, make_probe, servers):
         probe, causes = make_probe("notifications"), [uuid4() for _ in range(4)]
-        with Gate(probe.environment["NOTIFICATIONS_AMQP_URL"]) as broker:
-            broker.forward.open()
-            probe.environment["NOTIFICATIONS_AMQP_URL"] = broker.url
-            probe.start()
+        with behind_a_gate(probe, "NOTIFICATIONS_AMQP_URL") as broker:
             with connect(servers.broker_url("admin", probe.vhost)) as connection:
                 for cause in causes:
                     publish_event(connection.channel(), str(cause), cause, probes.SLOW)
             wait_for(lambda: probe.seen.exists() and len(probe.seen.read_text().splitlines()) == len(causes))
 
-            broker.forward.shut()
-            broker.forward.open()
+            broker.shut()
+            broker.open()
 
             wait_for(lambda: all(probe.effects(cause) == 1 for cause in causes), 45)
             wait_for(lambda: handled_again(probe) == len(causes), 45)
             assert b'connections_lost_total{link="notifications.listener"} 1.0' in probe.get("/metrics")[1]
             assert probe.rows("SELECT count(*) FROM parked") == [(0,)]
-            probe.stop()
 
 
 def handled_again(probe):
@@ -111,25 +115,21 @@ class TestBrokerOutageWithAReplyToSend:
 
     def test_does_not_end_the_process(self, make_probe, make_caller):
         probe = make_probe("accounts")
-        with Gate(probe.environment["ACCOUNTS_AMQP_URL"]) as broker:
-            broker.forward.open()
-            probe.environment["ACCOUNTS_AMQP_URL"] = broker.url
-            probe.start()
+        with behind_a_gate(probe, "ACCOUNTS_AMQP_URL") as broker:
             caller = make_caller("operator", probe.vhost)
             with ThreadPoolExecutor(1) as pool:
                 answer = pool.submit(caller.call, accounts.create_staff, SLOW)
                 wait_for(probe.seen.exists)  # It is being served: the probe answers after one second.
-                broker.forward.shut()
+                broker.shut()
                 with pytest.raises((CallTimedOut, BusIsDown)):
                     answer.result(30)
             time.sleep(7)  # With the call's five seconds, longer than what ends stock nameko.
 
-            broker.forward.open()
+            broker.open()
 
             wait_for(lambda: answers(caller), 45)
             assert probe.process.poll() is None
             assert probe.effects(SLOW["email"]) == 1
-            probe.stop()
 
 
 def answers(caller):
@@ -144,11 +144,8 @@ class TestDatabaseOutage:
 
     def test_is_waited_for(self, make_probe, servers, make_caller):
         probe = make_probe("notifications")
-        with Gate(probe.environment["NOTIFICATIONS_DATABASE_URL"]) as database:
-            database.forward.open()
-            probe.environment["NOTIFICATIONS_DATABASE_URL"] = database.url
-            probe.start()
-            database.forward.shut()
+        with behind_a_gate(probe, "NOTIFICATIONS_DATABASE_URL") as database:
+            database.shut()
             cause = uuid4()
             with connect(servers.broker_url("admin", probe.vhost)) as connection:
                 publish_event(connection.channel(), str(cause), cause)
@@ -160,11 +157,10 @@ class TestDatabaseOutage:
             operator = make_caller("operator", probe.vhost)
             assert operator.call(notifications.list_mails, {}) == {"items": []}  # … and holds nobody up.
 
-            database.forward.open()
+            database.open()
 
             wait_for(lambda: probe.effects(cause), 30)
             wait_for(lambda: probe.rows("SELECT message_id FROM parked") == [("bad",)])
-            probe.stop()
 
 
 def failing(document):
