@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import pytest
 
-from chassis.bus import connect
+from chassis.bus import DRAIN_SECONDS, connect
 from chassis.wire import BusIsDown, CallTimedOut
 from contracts import accounts, notifications
 from tests.chassis import probes
@@ -100,6 +100,8 @@ class TestALostConnection:
 
             wait_for(lambda: all(probe.effects(cause) == 1 for cause in causes), 45)
             wait_for(lambda: handled_again(probe) == len(causes), 45)
+            assert b"\nacks_lost_total 4.0" in probe.get("/metrics")[1]
+            time.sleep(2 * DRAIN_SECONDS)  # As long as a link takes to notice that it was condemned, twice.
             assert b'connections_lost_total{link="notifications.listener"} 1.0' in probe.get("/metrics")[1]
             assert probe.rows("SELECT count(*) FROM parked") == [(0,)]
 
