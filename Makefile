@@ -9,7 +9,7 @@ BIN = .venv/bin
 PYTEST = $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help run stop reset provision test lint sure bench lock environment environment-dev
+.PHONY: help run stop reset provision test lint sure soak bench lock environment environment-dev
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -36,6 +36,9 @@ lint: environment-dev ## style, types, import directions
 	$(BIN)/lint-imports
 
 sure: lint test ## what to run before pushing
+
+soak: environment-dev ## the tests of faults at their full sizes: hours
+	@EMPLOIS_SOAK=1 $(PYTEST) -m soak --timeout 3600 tests $(ARGS)
 
 bench: environment-dev ## measure; prints, never judges
 	@$(BIN)/python -m tests.bench

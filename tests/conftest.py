@@ -10,6 +10,7 @@ pytest_plugins = ["tests.world"]
 
 
 def pytest_configure(config):
+    config.addinivalue_line("markers", "soak: `make soak` runs this test too, at its full size (`tests.sizes`)")
     config.addinivalue_line("markers", "xdist_group(name): tests that one worker runs, one after the other")
     if not hasattr(config, "workerinput"):
         config.test_servers = testing.open_session()
