@@ -1,5 +1,7 @@
 """Echoes by plain py-amqp: one process asks, another answers."""
 
+import sys
+
 from tests.bench.measure import generated
 
 
@@ -7,7 +9,7 @@ class Baseline:
     """Both processes; what is compared with them takes turns with them."""
 
     def __init__(self, place):
-        self._echo = place.echo()
+        self._echo = place.announced([sys.executable, "-m", "tests.bench.raw", "echo", place.broker_admin_url])
         self._asker = place.generator("tests.bench.raw", "ask", place.broker_admin_url)
 
     def measure(self, callers):

@@ -18,10 +18,11 @@ from tests.chassis.conftest import Probe
 class Measured(Probe):
     """One of `tests.bench.probes`, as a process."""
 
+    command = ()
+
     def start(self, ready=True):
-        command = [sys.executable, "-m", "tests.bench.probes", self.name]
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(command, cwd=ROOT, env=self.environment, stdout=log, stderr=log)
+            self.process = subprocess.Popen([*self.command, self.name], cwd=ROOT, env=self.environment, stdout=log, stderr=log)
         self.wait_until_ready()
         return self
 
@@ -48,10 +49,18 @@ class Place:
         found = {name: self.servers.ledger.find(name).pid for name in ("postgresql", "rabbitmq")}
         return Span(**pids, broker=found["rabbitmq"], postgres=found["postgresql"])
 
-    def probe(self, name):
+    def beside(self):
+        """Another vhost of the same servers."""
+        vhost = self._stack.enter_context(self.servers.leased_vhost())
+        scratch = self.scratch / vhost
+        scratch.mkdir()
+        return Place(self.servers, vhost, scratch, self._stack)
+
+    def probe(self, name, python=sys.executable, module="tests.bench.probes"):
         """One of the measured services, started."""
         url = self.servers.empty_database(name)
         probe = Measured(name, url, self.servers.broker_url(name, self.vhost), self.servers.secrets, self.scratch)
+        probe.command = (python, "-m", module)
         probe.create_tables()
         contacts.create(probe.engine)
         self._stack.callback(probe.engine.dispose)
@@ -70,11 +79,9 @@ class Place:
         generator = Generator(module, *arguments, log=self.scratch / "generator.log", **options)
         return self._stack.enter_context(generator)
 
-    def echo(self):
-        """The process that answers the baseline's requests."""
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tests.bench.raw", "echo", self.broker_admin_url], cwd=ROOT, stdout=subprocess.PIPE
-        )
+    def announced(self, command):
+        """A process that says when it is ready, and runs until the end."""
+        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE)
         self._stack.callback(process.stdout.close)
         self._stack.callback(process.wait)
         self._stack.callback(process.kill)

@@ -51,7 +51,11 @@ class Notifications(probes.Notifications):
 
 PROBES = {"accounts": Accounts, "notifications": Notifications}
 
-if __name__ == "__main__":
-    name = sys.argv[1]
+
+def main(name):
     log.configure(name)
     sys.exit(run.run(read_service_settings(name), PROBES[name]))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
