@@ -142,18 +142,30 @@ class Handles(Shares, Entrypoint):
 
     def _conclude(self, received: Received, ack: Any, error: Exception | None) -> None:
         if error is None or isinstance(error, AlreadyDone):
-            outcome = "done" if error is None else "superseded" if isinstance(error, Superseded) else "repeated"
-            if error is not None:
-                _log.info(f"event_{outcome}", handler=self.handler, message_id=received.message_id)
-            self._finish(received, ack, outcome)
+            self._finish(received, ack, self._outcome(received, error))
         elif isinstance(error, DatabaseIsDown) and not self._is_database_there():  # Else another service's: it was asked.
             self._wait_for_database()
             self.host.again(lambda _: self._run(received, ack), None)
         else:
-            may_heal = isinstance(error, _MAY_HEAL)
-            note = _log.warning if may_heal else _log.error
-            note("event_failed", handler=self.handler, message_id=received.message_id, **log.describe(error))
-            self._set_aside(received, ack, f"{type(error).__name__}: {log.describe(error)['at'][-1:]}", may_heal=may_heal)
+            self._fail(received, ack, error)
+
+    def _fail(self, received: Received, ack: Any, error: Exception) -> None:
+        told, may_heal = log.describe(error), isinstance(error, _MAY_HEAL)
+        about = {"handler": self.handler, "message_id": received.message_id}
+        if may_heal:  # In short: a storm of these may not fill the disk.
+            _log.warning("event_failed", **about, error=told["error"], at=told["at"][-1:])
+        else:
+            _log.error("event_failed", **about, **told)
+        self._set_aside(received, ack, f"{told['error']}: {told['at'][-1:]}", may_heal=may_heal)
+
+    def _outcome(self, received: Received, error: AlreadyDone | None) -> str:
+        if error is None:
+            return "done"
+        if isinstance(error, Superseded):
+            _log.info("event_superseded", handler=self.handler, message_id=received.message_id)
+            return "superseded"
+        _log.info("event_repeated", handler=self.handler, message_id=received.message_id)
+        return "repeated"
 
     def _finish(self, received: Received, ack: Any, outcome: str) -> None:
         if received.parked_id:
