@@ -55,6 +55,10 @@ def drop(connection: Connection | None) -> None:
         _log.debug("drop_failed", error=type(error).__name__)
 
 
+class LinkIsBlocked(OSError):
+    """Another writer waits for the broker to take what it wrote."""
+
+
 class Link:
     """One connection and the thread that reads it.
 
@@ -74,14 +78,20 @@ class Link:
         self._refused: str | None = None
 
     @contextmanager
-    def writing(self) -> Iterator[None]:
-        """One writer at a time; what breaks while writing condemns the connection."""
-        with self._writing:
-            try:
-                yield
-            except BROKEN:
-                self._give_up = True
-                raise
+    def writing(self, within: float = -1) -> Iterator[None]:
+        """One writer at a time; what breaks while writing condemns the connection.
+
+        `within` is how long to wait for one's turn, in seconds, before LinkIsBlocked: a broker under alarm takes nothing.
+        """
+        if not self._writing.acquire(timeout=within):
+            raise LinkIsBlocked()
+        try:
+            yield
+        except BROKEN:
+            self._give_up = True
+            raise
+        finally:
+            self._writing.release()
 
     @property
     def problem(self) -> str | None:
