@@ -59,10 +59,22 @@ def leaders(pair):
 
 
 def the_leader(pair):
-    wait_for(lambda: len(leaders(pair)) == 1, TAKE_OVER_SECONDS)
-    (leader,) = leaders(pair)
+    """The one that leads, and the other."""
+
+    def one():
+        found = leaders(pair)
+        return found if len(found) == 1 else None
+
+    (leader,) = wait_for(one, TAKE_OVER_SECONDS)
     (other,) = (probe for probe in pair if probe is not leader)
     return leader, other
+
+
+def wait_until_drained_so_far(bench):
+    """Wait until all that is announced by now is published, whatever is announced meanwhile."""
+    ((newest,),) = bench.rows("SELECT max(id) FROM outbox")
+    waiting = "SELECT 1 FROM outbox WHERE published_at IS NULL AND id <= :newest LIMIT 1"
+    wait_for(lambda: not bench.rows(waiting, newest=newest), 60)
 
 
 class TestTheOneThatLeads:
@@ -130,6 +142,7 @@ class TestALeaderThatFreezes:
                 leader.process.send_signal(signal.SIGSTOP)
                 time.sleep(FROZEN_SECONDS)
                 leader.process.send_signal(signal.SIGCONT)
+                wait_until_drained_so_far(bench)
                 leader, other = the_leader(pair)
                 leader.process.send_signal(signal.SIGSTOP)
             assert len(bench.rows(END_SESSIONS)) == 1
