@@ -24,7 +24,7 @@ from chassis.subject import Verifier
 from chassis.sweep import Sweep
 from chassis.watch import Watch
 
-CALLS_PREFETCH = 10
+CALLS_AHEAD = 2  # Times as many calls as workers: those that find all at work are seen, and refused when they waited too long.
 EVENTS_PREFETCH = 5
 CALLS_WORKERS = 3  # Workers that events leave to calls.
 DISPATCH_AGAIN_SECONDS = 2.0  # Doubling up to a minute: what cannot be taken now waits, and those behind it do not.
@@ -160,7 +160,9 @@ class Host(SharedExtension):
             for queue in self.queues():
                 queue(channel).declare()
         if self.serving:
-            self._consume(open_channel(connection, CALLS_PREFETCH), f"{self.settings.name}.calls", self._take_call)
+            self._consume(
+                open_channel(connection, CALLS_AHEAD * self.settings.max_workers), f"{self.settings.name}.calls", self._take_call
+            )
         for handler, entrypoint in self.handling.items():
             self._consume(open_channel(connection, EVENTS_PREFETCH), handler, entrypoint.take)
         if self.handling:

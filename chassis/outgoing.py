@@ -1,6 +1,8 @@
 """What the relay asks of the outbox: which facts come next, which the broker has, which cannot become messages."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 import psycopg
@@ -12,12 +14,20 @@ MOST_FAILURES = 5
 
 Database = psycopg.Connection[Any]
 
+# Each aggregate's oldest row, then what follows it as far as the batch has room: `wave` counts within the aggregate.
 _NEXT = """
-SELECT id, message_id, event, aggregate_id, aggregate_version, payload, request_id FROM outbox AS next
-WHERE published_at IS NULL AND event <> ALL(%s) AND id <> ALL(%s) AND NOT EXISTS (
-    SELECT FROM outbox AS former
-    WHERE former.published_at IS NULL AND former.aggregate_id = next.aggregate_id AND former.id < next.id)
-ORDER BY id LIMIT %s"""
+WITH heads AS (
+    SELECT id, aggregate_id FROM outbox AS next
+    WHERE published_at IS NULL AND event <> ALL(%(held_back)s) AND id <> ALL(%(resting)s) AND NOT EXISTS (
+        SELECT FROM outbox AS former
+        WHERE former.published_at IS NULL AND former.aggregate_id = next.aggregate_id AND former.id < next.id)
+    ORDER BY id LIMIT %(limit)s)
+SELECT next.* FROM heads CROSS JOIN LATERAL (
+    SELECT mine.*, row_number() OVER (ORDER BY id) AS wave FROM (
+        SELECT id, message_id, event, aggregate_id, aggregate_version, payload, request_id FROM outbox
+        WHERE published_at IS NULL AND aggregate_id = heads.aggregate_id
+        ORDER BY id LIMIT (SELECT ceil(%(limit)s::numeric / greatest(count(*), 1)) FROM heads)) AS mine) AS next
+ORDER BY wave, id LIMIT %(limit)s"""
 
 _SET_ASIDE = """
 WITH gone AS (DELETE FROM outbox WHERE id = %(id)s AND failure_count >= %(most)s RETURNING *)
@@ -35,11 +45,24 @@ def relay_of(service: str) -> str:
 
 
 def unpublished(database: Database, limit: int = BATCH, held_back: Iterable[str] = (), resting: Iterable[int] = ()) -> list[Any]:
-    """The next rows in order, each aggregate's oldest only: one that is held or given back is not overtaken by its next fact.
+    """The next rows: first each aggregate's oldest, then their next ones where there is room, so that none holds up the others.
 
-    `held_back` names events, `resting` the ids of rows, that are left for later.
+    `held_back` names events, `resting` the ids of rows, that are left for later; their aggregates wait with them.
     """
-    return database.execute(_NEXT, [list(held_back), list(resting), limit]).fetchall()
+    held_back, resting = list(held_back), list(resting)
+    rows = candidates(database, limit, held_back, resting)
+    waiting = {row.aggregate_id: row.wave for row in reversed(rows) if row.event in held_back or row.id in resting}
+    return [row for row in rows if row.wave < waiting.get(row.aggregate_id, row.wave + 1)]
+
+
+def candidates(database: Database, limit: int, held_back: list[str], resting: list[int]) -> list[Any]:
+    """One batch's rows, of aggregates whose oldest row may go now."""
+    return database.execute(_NEXT, {"held_back": held_back, "resting": resting, "limit": limit}).fetchall()
+
+
+def waves(rows: list[Any]) -> Iterator[list[Any]]:
+    """The rows of one batch in groups that hold one of each aggregate: a group is published when the former one is safe."""
+    return (list(group) for _, group in groupby(rows, key=attrgetter("wave")))
 
 
 def mark_published(database: Database, ids: list[int], shift_seconds: float) -> None:

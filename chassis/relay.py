@@ -21,7 +21,7 @@ from chassis.bus import BROKEN, STEADY_SECONDS, connect, drop, open_channel, use
 from chassis.clock import read_offset
 from chassis.db import Store, connect_arguments
 from chassis.locks import lock_number
-from chassis.outgoing import MOST_FAILURES, count_failure, mark_published, set_aside, unpublished
+from chassis.outgoing import MOST_FAILURES, count_failure, mark_published, set_aside, unpublished, waves
 from chassis.settings import BusSettings
 from chassis.wire import CONTENT_TYPE, LARGEST_BODY, encode
 from contracts import catalogue
@@ -227,15 +227,25 @@ class Relay:
                 self._awake.clear()
 
     def _publish(self, database: psycopg.Connection[Any], publisher: Publisher, rows: list[Any]) -> None:
-        safe = publisher.publish(rows)
-        if safe:
-            mark_published(database, safe, read_offset(self._store.clock_offset_file).total_seconds())
-            metrics.events_published.inc(len(safe))
-        for row, error in publisher.unmade:
-            self._rest(database, row, error)
-        not_taken = len(rows) - len(safe) - len(publisher.unmade)
+        """Publish a batch wave by wave; what is not safe stops its aggregate, and what is safe is marked whatever comes."""
+        safe: set[int] = set()
+        not_taken: list[Any] = []
+        stopped: set[str] = set()
+        try:
+            for wave in waves(rows):
+                going = [row for row in wave if row.aggregate_id not in stopped]
+                safe.update(publisher.publish(going))
+                unmade = {row.id for row, _ in publisher.unmade}
+                not_taken += [row for row in going if row.id not in safe | unmade]
+                stopped.update(row.aggregate_id for row in going if row.id not in safe)
+                for row, error in publisher.unmade:
+                    self._rest(database, row, error)
+        finally:
+            if safe:
+                mark_published(database, list(safe), read_offset(self._store.clock_offset_file).total_seconds())
+                metrics.events_published.inc(len(safe))
         if not_taken:
-            _log.error("events_not_taken", count=not_taken, of=rows[-1].event)
+            _log.error("events_not_taken", count=len(not_taken), of=not_taken[-1].event)
             publisher.declare()
             self._stopping.wait(POLL_SECONDS)
 

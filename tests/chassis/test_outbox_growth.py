@@ -7,7 +7,7 @@ import psycopg
 import pytest
 from psycopg.rows import namedtuple_row
 
-from chassis.outgoing import unpublished
+from chassis.outgoing import BATCH, candidates, unpublished
 from chassis.testing.database import Bench
 from tests.chassis.conftest import wait_for
 from tests.chassis.facts import announce_facts
@@ -49,7 +49,7 @@ class Explaining:
 
 
 def plan_of_poll(database):
-    return "\n".join(row[0] for row in unpublished(Explaining(database)))
+    return "\n".join(row[0] for row in candidates(Explaining(database), BATCH, [], []))
 
 
 def seconds_of_polls(database):

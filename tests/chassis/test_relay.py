@@ -7,7 +7,7 @@ import pytest
 from psycopg.rows import namedtuple_row
 
 from chassis import metrics, topology
-from chassis.outgoing import mark_published, unpublished
+from chassis.outgoing import mark_published, unpublished, waves
 from chassis.relay import Publisher
 from chassis.testing import subjects
 from chassis.testing.database import Bench
@@ -55,8 +55,9 @@ class TestUnpublished:
 
         rows = unpublished(database)
 
-        assert [row.aggregate_id for row in rows] == [str(each) for each in (busy, *others)]
-        assert rows[0].payload["issue"] == 0
+        first, *later = waves(rows)
+        assert [row.aggregate_id for row in first] == [str(each) for each in (busy, *others)]
+        assert [row.payload["issue"] for row in (first[0], *(row for wave in later for row in wave))] == list(range(5))
 
     def test_takes_an_aggregate_s_facts_one_after_the_other(self, bench, database):
         busy = uuid4()
@@ -67,6 +68,25 @@ class TestUnpublished:
             mark_published(database, [row.id for row in rows], 0)
 
         assert issues == [0, 1, 2]
+
+    def test_fills_the_batch_with_what_few_aggregates_have(self, bench, database):
+        for busy in (uuid4(), uuid4()):
+            announce(bench, busy, count=30)
+
+        rows = unpublished(database)
+
+        assert [len(wave) for wave in waves(rows)] == [2] * 25
+
+    def test_ends_an_aggregate_where_one_of_its_facts_is_held_back(self, bench, database):
+        known_before, free = uuid4(), uuid4()
+        known(bench, known_before)
+        announce(bench, known_before)
+        known(bench, known_before)
+        known(bench, free)
+
+        rows = unpublished(database, held_back=[accounts.EmailConfirmationRequested.name])
+
+        assert [row.aggregate_id for row in rows] == [str(known_before), str(free)]
 
     def test_lets_no_fact_overtake_one_of_its_aggregate_that_is_held_back(self, bench, database):
         waiting, free = uuid4(), uuid4()
