@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import time
+from dataclasses import replace
 from hashlib import sha256
 from urllib.parse import urlsplit
 
@@ -266,7 +267,7 @@ class TestBroker:
 
     async def test_takes_no_call_in_another_s_name(self, bus, service):
         await service.serve()
-        bus._link._user = "accounts"
+        bus._link._address = replace(bus._link._address, user="accounts")
         with pytest.raises(wire.BusIsDown):
             await ask(bus)
         assert service.seen == []
