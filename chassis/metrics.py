@@ -5,6 +5,7 @@ from prometheus_client import Counter, Gauge, Histogram
 calls_served = Counter("calls_served_total", "Calls answered.", ["method", "outcome"])
 call_seconds = Histogram("call_seconds", "Time to answer a call.", ["method"])
 calls_expired = Counter("calls_expired_total", "Calls past their deadline, not executed.", ["method"])
+calls_shed = Counter("calls_shed_total", "Calls refused because they had waited too long behind a full house.", ["method"])
 calls_made = Counter("calls_made_total", "Calls made to other services.", ["method", "outcome"])
 events_handled = Counter("events_handled_total", "Events handled.", ["handler", "outcome"])
 messages_unreadable = Counter("messages_unreadable_total", "Messages that could not be read.", ["queue"])
