@@ -5,9 +5,7 @@ another one is opened. Calls in flight then fail at once, as their reply queue w
 """
 
 import asyncio
-import math
 import time
-from functools import lru_cache
 from hashlib import sha256
 from itertools import takewhile
 from typing import Any
@@ -18,7 +16,7 @@ from pamqp import commands
 
 from chassis import log, topology
 from chassis.backoff import waits
-from chassis.subject import Subject, sign_subject
+from chassis.subject import Signer, Subject
 from chassis.wire import (
     CALLS,
     CONTENT_TYPE,
@@ -40,7 +38,6 @@ from gateway.request import Request
 CONFIRM_SECONDS = 1.5  # A broker that takes no request for so long is down, and the caller hears it within 2 s.
 PROBE_EVERY = 4.0  # A half-open connection is replaced within this and the time of an answer.
 STEADY_SECONDS = 5.0  # A connection that held so long starts the waits anew.
-MOST_SIGNED = 1024  # Subjects whose signatures are kept.
 
 _log = log.get()
 
@@ -176,12 +173,7 @@ class Bus:
         self.name = name
         self._address = Address.of(url)
         self._link: Link | None = None
-
-        @lru_cache(MOST_SIGNED)
-        def sign(subject: Subject, expires_at: int) -> str:
-            return sign_subject(subject, signing_key, expires_at=expires_at)
-
-        self._sign = sign
+        self._signer = Signer(signing_key)
 
     @property
     def is_up(self) -> bool:
@@ -225,7 +217,7 @@ class Bus:
             raise BusIsDown()
         if until <= now:
             raise CallTimedOut()
-        signed = self._sign(subject, math.ceil(until))  # Calls of one second share a signature: it costs more than the rest.
+        signed = self._signer.sign(subject, expires_at=until)
         key = _on_the_wire(idempotency_key or uuid4().hex) if method.changes else None
         headers = CallHeaders(until, signed, request_id, key)
         return read_reply(method, await link.exchange(method.name, dump_request(method, request), headers, until - now))

@@ -8,7 +8,7 @@ import pytest
 
 from tests.sizes import sized
 
-OUTAGE = sized(20, 300)  # Seconds.
+OUTAGE = sized(10, 300)  # Seconds.
 TOLD, BACK = 15, 30  # Seconds: three times the bars of 5 and 10.
 
 

@@ -191,7 +191,7 @@ async def test_nothing_is_left_of_connections_that_broke(visitor, proxy, bus, mo
     await asyncio.sleep(0.5)
     tasks = len(asyncio.all_tasks())
 
-    for _ in range(sized(20, 200)):
+    for _ in range(sized(10, 200)):
         await break_with_requests_in_flight(visitor, proxy, bus)
 
     await visitor.served_again(AFTER_CRASH)
