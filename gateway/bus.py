@@ -7,29 +7,37 @@ another one is opened. Calls in flight then fail at once, as their reply queue w
 import asyncio
 import time
 from hashlib import sha256
+from itertools import takewhile
 from typing import Any
 from uuid import uuid4
 
-import aio_pika
-from aio_pika.abc import AbstractIncomingMessage
-from aio_pika.exceptions import AMQPError, DeliveryError, PublishError
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from yarl import URL
+from pamqp import commands
 
 from chassis import log, topology
 from chassis.backoff import waits
-from chassis.subject import Subject, sign_subject
-from chassis.wire import CALLS, CONTENT_TYPE, BusIsDown, CallFailed, CallHeaders, CallTimedOut, dump_request, read_reply
+from chassis.subject import Signer, Subject
+from chassis.wire import (
+    CALLS,
+    CONTENT_TYPE,
+    REPLIES,
+    BusIsDown,
+    CallFailed,
+    CallHeaders,
+    CallTimedOut,
+    dump_request,
+    expiration,
+    read_reply,
+)
 from contracts.errors import Refusal, Unavailable
 from contracts.method import Method
-from gateway import metrics
+from gateway import amqp, metrics
+from gateway.address import Address
+from gateway.request import Request
 
-HEARTBEAT_SECONDS = 5
-CONNECT_SECONDS = 5.0
 CONFIRM_SECONDS = 1.5  # A broker that takes no request for so long is down, and the caller hears it within 2 s.
-PROBE_EVERY, PROBE_SECONDS = 5.0, 5.0  # A half-open connection is replaced within their sum.
+PROBE_EVERY = 4.0  # A half-open connection is replaced within this and the time of an answer.
 STEADY_SECONDS = 5.0  # A connection that held so long starts the waits anew.
-BROKEN = (AMQPError, OSError, RuntimeError)  # aiormq's states of a closed channel are RuntimeErrors.
 
 _log = log.get()
 
@@ -39,110 +47,123 @@ class MessageWasReturned(Unavailable):
 
 
 class Link:
-    """One open connection with its reply queue and the calls that wait for their answers."""
+    """One connection with its reply queue and the calls that wait for their answers."""
 
-    def __init__(self, connection: aio_pika.Connection, name: str) -> None:
-        self.broken = asyncio.Event()
-        self._connection = connection
+    def __init__(self, address: Address, name: str) -> None:
+        self._address = address
         self._name = name
-        self._user = connection.url.user
+        self._queue = topology.reply_queue(name, uuid4().hex).name
+        self._connection: Any = None
         self._waiting: dict[str, asyncio.Future[bytes]] = {}
+        self._unconfirmed: dict[int, str] = {}  # Correlation ids by the broker's tags, the oldest first.
 
-    async def open(self) -> "Link":
-        """Declare what a caller needs; the reply queue once, for all calls of this connection."""
-        self._channel: Any = await self._connection.channel(on_return_raises=True)
-        self._calls = await self._channel.declare_exchange(CALLS, topology.calls.type, durable=True)
-        replies = await self._channel.declare_exchange(topology.replies.name, topology.replies.type, durable=True)
-        wanted = topology.reply_queue(self._name, uuid4().hex)
-        self._queue = await self._channel.declare_queue(wanted.name, exclusive=True, auto_delete=True)
-        await self._queue.bind(replies, wanted.routing_key)
-        await self._queue.consume(self._replied, no_ack=True)
-        self._connection.close_callbacks.add(self._closed)
-        self._channel.close_callbacks.add(self._closed)
-        return self
+    async def open(self) -> None:
+        """Connect and declare what a caller needs; the reply queue once, for all calls of this connection."""
+        self._connection = await amqp.connect(self._address, self)
+        await self._connection.open(self._address, self._name)
+        await self._connection.ask(
+            commands.Exchange.Declare(exchange=CALLS, exchange_type=topology.calls.type, durable=True),
+            commands.Exchange.Declare(exchange=REPLIES, exchange_type=topology.replies.type, durable=True),
+            commands.Queue.Declare(queue=self._queue, exclusive=True, auto_delete=True),
+            commands.Queue.Bind(queue=self._queue, exchange=REPLIES, routing_key=self._queue),
+            commands.Basic.Consume(queue=self._queue, no_ack=True),
+        )
 
-    async def exchange(self, message: aio_pika.Message, routing_key: str, seconds: float) -> bytes:
+    @property
+    def takes_calls(self) -> bool:
+        """Whether a request written now would be taken, as far as is known."""
+        connection = self._connection
+        return not (connection.ended.is_set() or connection.is_alarmed or connection.is_full)
+
+    async def exchange(self, routing_key: str, body: bytes, headers: CallHeaders, seconds: float) -> bytes:
         """The reply's body; BusIsDown, MessageWasReturned or CallTimedOut when there is none."""
-        reply: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-        self._waiting[str(message.correlation_id)] = reply
+        loop = asyncio.get_running_loop()
+        correlation_id, reply = uuid4().hex, loop.create_future()
+        tag = self._publish(routing_key, body, headers, correlation_id, seconds)
+        self._waiting[correlation_id] = reply
+        patience = loop.call_later(CONFIRM_SECONDS, self._not_confirmed, tag)
         try:
             async with asyncio.timeout(seconds):
-                await self._publish(message, routing_key)
                 return await reply
         except TimeoutError:
             raise CallTimedOut() from None
         finally:
-            self._waiting.pop(str(message.correlation_id), None)
-            reply.cancel()
+            patience.cancel()
+            self._waiting.pop(correlation_id, None)
 
-    def message(self, body: bytes, headers: CallHeaders, seconds: float) -> aio_pika.Message:
-        """A request; RabbitMQ drops it when its time is over, so that nobody executes it late."""
-        return aio_pika.Message(
-            body,
-            content_type=CONTENT_TYPE,
-            correlation_id=uuid4().hex,
-            reply_to=self._queue.name,
-            expiration=max(seconds, 0.001),
-            delivery_mode=aio_pika.DeliveryMode.NOT_PERSISTENT,
-            user_id=self._user,
-            headers=headers.to_wire(),
-        )
+    async def ended(self) -> None:
+        """Wait until the connection is over, or no longer answers."""
+        while not self._connection.ended.is_set():
+            try:
+                async with asyncio.timeout(PROBE_EVERY):
+                    await self._connection.ended.wait()
+            except TimeoutError:
+                await self._probe()
 
-    async def is_blocked(self) -> bool:
-        """Whether the broker said that it takes no messages for now (its memory or disk alarm)."""
-        transport = self._connection.transport
-        try:
-            async with asyncio.timeout(0):
-                if transport is not None:
-                    await transport.connection.ready()
-        except TimeoutError:
-            return True
-        return False
+    def close(self) -> None:
+        """Fail what waits, then let go of the connection."""
+        for correlation_id in list(self._waiting):
+            self._fail(correlation_id, BusIsDown())
+        if self._connection is not None:
+            self._connection.close()
 
-    async def answers(self) -> bool:
-        """Whether the broker still hears us and keeps our reply queue."""
-        if await self.is_blocked():
-            return True
-        try:
-            async with asyncio.timeout(PROBE_SECONDS):
-                underlay = await self._channel.get_underlay_channel()
-                await underlay.queue_declare(self._queue.name, passive=True)
-        except (*BROKEN, TimeoutError):
-            return False
-        return True
+    # -- what comes of what was published
 
-    async def close(self) -> None:
-        """Fail what waits, then let go of the socket; a silent peer is not waited for."""
-        self.broken.set()
-        for reply in self._waiting.values():
-            if not reply.done():
-                reply.set_exception(BusIsDown())
-        try:
-            async with asyncio.timeout(3):
-                await self._connection.close()
-        except (*BROKEN, TimeoutError) as error:
-            _log.debug("close_failed", error=type(error).__name__)
+    def confirmed(self, tag: int, *, multiple: bool, is_taken: bool) -> None:
+        tags = list(takewhile(tag.__ge__, self._unconfirmed)) if multiple else [tag]
+        for correlation_id in [self._unconfirmed.pop(one, "") for one in tags]:
+            if not is_taken:
+                self._fail(correlation_id, BusIsDown())
 
-    async def _publish(self, message: aio_pika.Message, routing_key: str) -> None:
-        try:
-            async with asyncio.timeout(CONFIRM_SECONDS):
-                await self._calls.publish(message, routing_key, mandatory=True)
-        except PublishError:
-            raise MessageWasReturned() from None
-        except DeliveryError:
-            raise BusIsDown() from None
-        except (*BROKEN, TimeoutError):
-            if not await self.is_blocked():  # A blocked connection comes back by itself; a silent one does not.
-                self.broken.set()
-            raise BusIsDown() from None
+    def returned(self, correlation_id: str) -> None:
+        self._fail(correlation_id, MessageWasReturned())
 
-    async def _replied(self, message: AbstractIncomingMessage) -> None:
-        reply = self._waiting.get(message.correlation_id or "")
+    def replied(self, correlation_id: str, body: bytes) -> None:
+        reply = self._waiting.get(correlation_id)
         if reply and not reply.done():
-            reply.set_result(message.body)
+            reply.set_result(body)
 
-    def _closed(self, *_: Any) -> None:
-        self.broken.set()
+    def _publish(self, routing_key: str, body: bytes, headers: CallHeaders, correlation_id: str, seconds: float) -> int:
+        """Write a request; RabbitMQ drops it when its time is over, so that nobody executes it late."""
+        request = Request(
+            exchange=CALLS,
+            routing_key=routing_key,
+            correlation_id=correlation_id,
+            reply_to=self._queue,
+            content_type=CONTENT_TYPE,
+            expiration=expiration(seconds),
+            user=self._address.user,
+            headers=headers.to_wire(),
+            body=body,
+        )
+        try:
+            tag: int = self._connection.publish(request)
+        except amqp.Broken:
+            raise BusIsDown() from None
+        self._unconfirmed[tag] = correlation_id
+        return tag
+
+    def _not_confirmed(self, tag: int) -> None:
+        correlation_id = self._unconfirmed.get(tag)
+        if correlation_id is None:
+            return
+        self._fail(correlation_id, BusIsDown())
+        if not self._connection.is_alarmed:  # An alarm ends by itself; silence does not.
+            self._connection.abort()
+
+    def _fail(self, correlation_id: str, error: Unavailable) -> None:
+        reply = self._waiting.get(correlation_id)
+        if reply and not reply.done():
+            reply.set_exception(error)
+
+    async def _probe(self) -> None:
+        """End a connection on which the broker no longer hears us, or has no reply queue of ours."""
+        if self._connection.is_alarmed:  # It hears nobody; its heartbeats tell whether it lives.
+            return
+        try:
+            await self._connection.ask(commands.Queue.Declare(queue=self._queue, passive=True))
+        except (OSError, TimeoutError):
+            self._connection.abort()
 
 
 class Bus:
@@ -150,10 +171,9 @@ class Bus:
 
     def __init__(self, url: str, signing_key: Ed25519PrivateKey, name: str = "gateway") -> None:
         self.name = name
-        self._url = URL(url).update_query(heartbeat=HEARTBEAT_SECONDS, name=name)
-        self._key = signing_key
+        self._address = Address.of(url)
         self._link: Link | None = None
-        self._closing: set[asyncio.Task[None]] = set()
+        self._signer = Signer(signing_key)
 
     @property
     def is_up(self) -> bool:
@@ -193,62 +213,42 @@ class Bus:
         now = time.time()
         until = now + method.deadline if deadline is None else min(deadline, now + method.deadline)
         link = self._link
-        if link is None or link.broken.is_set() or await link.is_blocked():
+        if link is None or not link.takes_calls:
             raise BusIsDown()
         if until <= now:
             raise CallTimedOut()
-        signed = sign_subject(subject, self._key, expires_at=until)
+        signed = self._signer.sign(subject, expires_at=until)
         key = _on_the_wire(idempotency_key or uuid4().hex) if method.changes else None
         headers = CallHeaders(until, signed, request_id, key)
-        message = link.message(dump_request(method, request), headers, until - now)
-        return read_reply(method, await link.exchange(message, method.name, until - now))
+        return read_reply(method, await link.exchange(method.name, dump_request(method, request), headers, until - now))
 
     async def run(self) -> None:
         """Keep a connection until cancelled."""
         attempts = waits()
-        try:
-            while True:
-                started = time.monotonic()
-                await self._hold()
-                if time.monotonic() - started > STEADY_SECONDS:
-                    attempts = waits()
-                await asyncio.sleep(next(attempts))
-        finally:
-            await asyncio.gather(*self._closing, return_exceptions=True)
+        while True:
+            started = time.monotonic()
+            await self._hold()
+            if time.monotonic() - started > STEADY_SECONDS:
+                attempts = waits()
+            await asyncio.sleep(next(attempts))
 
     async def _hold(self) -> None:
-        """Open one connection and return when it is broken, or when there could be none."""
-        connection = aio_pika.Connection(self._url)
-        link = Link(connection, self.name)
+        """Open one connection and return when it is over, or when there could be none."""
+        link = Link(self._address, self.name)
         try:
-            async with asyncio.timeout(CONNECT_SECONDS):
-                await connection.connect()
-                self._link = await link.open()
+            await link.open()
+            self._link = link
             metrics.bus_is_up.set(1)
             _log.info("broker_connected")
-            await self._watch(link)
+            await link.ended()
+            metrics.connections_lost.inc()
+            _log.warning("broker_connection_lost")
         except Exception as error:  # Whatever befalls one connection, there will be another.
             _log.warning("broker_connection_failed", error=type(error).__name__)
         finally:
             self._link = None
             metrics.bus_is_up.set(0)
-            self._drop(link)
-
-    async def _watch(self, link: Link) -> None:
-        while not link.broken.is_set():
-            try:
-                async with asyncio.timeout(PROBE_EVERY):
-                    await link.broken.wait()
-            except TimeoutError:
-                if not await link.answers():
-                    break
-        metrics.connections_lost.inc()
-        _log.warning("broker_connection_lost")
-
-    def _drop(self, link: Link) -> None:
-        task = asyncio.create_task(link.close())
-        self._closing.add(task)
-        task.add_done_callback(self._closing.discard)
+            link.close()
 
 
 def _on_the_wire(key: str) -> str:

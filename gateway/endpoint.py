@@ -91,7 +91,7 @@ class Endpoint:
         if route.gives is None:
             response = Response(status_code=route.status)
         else:
-            content = orjson.dumps(route.gives().dump(result))
+            content = orjson.dumps(receiving.schema_of(route.gives).dump(result))
             response = Response(content, route.status, media_type="application/json")
         if isinstance(result, dict) and result.get("session_token"):
             identity.keep(response, result["session_token"], self._settings)

@@ -118,6 +118,8 @@ class GuardedProtocol(HttpToolsProtocol):
     def _wrong_headers(self) -> EdgeRefusal | None:
         if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > LARGEST_HEADERS:
             return HeadersAreTooLarge()
+        if any(name == b"transfer-encoding" and value.lower() != b"chunked" for name, value in self.headers):
+            return MalformedHeader()  # We decode nothing else, and a proxy might.
         hosts = sum(name == b"host" for name, _ in self.headers)
         if hosts > 1 or (hosts == 0 and self.parser.get_http_version() == "1.1"):  # RFC 9112, 3.2.
             return HostIsMissing()

@@ -5,6 +5,7 @@ Run as `python -m tests.chassis notifications`: the same start-up as a real serv
 
 import os
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -110,6 +111,12 @@ class Accounts(parked_desk("accounts")):
     @serves(accounts.get_contacts)
     def get_contacts(self, account_ids):
         return {"items": []}
+
+    @serves(accounts.get_email_confirmation)
+    def get_email_confirmation(self, **request):
+        """A call holds its worker for a while: so many are served at once as there are workers."""
+        time.sleep(0.4)
+        return {"email": "ada@emplois.example", "expires_at": datetime(2026, 12, 1, tzinfo=UTC)}
 
     @serves(accounts.log_out)
     def log_out(self):

@@ -2,6 +2,7 @@
 
 import uuid
 from datetime import UTC, datetime
+from urllib.parse import urlsplit
 
 import httpx
 import orjson
@@ -16,6 +17,8 @@ from contracts.vocabulary import AccountKind
 from gateway.app import make_app
 from gateway.health import Health
 from gateway.settings import Settings
+from tests.gateway.callee import Service
+from tests.gateway.proxy import Proxy
 
 SITE = "https://emplois.example"
 TOKEN = "s" * 43
@@ -151,3 +154,23 @@ def is_problem(response, status):
 @pytest.fixture(name="is_problem")
 def is_problem_fixture():
     return is_problem
+
+
+@pytest.fixture
+def own_vhost(servers):
+    with servers.leased_vhost() as vhost:
+        yield vhost
+
+
+@pytest.fixture
+async def service(servers, own_vhost):
+    async with Service(servers.broker_url("accounts", own_vhost)) as service:
+        yield service
+
+
+@pytest.fixture
+async def proxy(servers, own_vhost):
+    address = urlsplit(servers.broker_url("gateway", own_vhost))
+    async with Proxy(address.hostname, address.port) as proxy:
+        proxy.url = address._replace(netloc=f"{address.username}:{address.password}@127.0.0.1:{proxy.port}").geturl()
+        yield proxy

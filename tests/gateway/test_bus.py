@@ -3,111 +3,22 @@
 import asyncio
 import contextlib
 import time
+from dataclasses import replace
 from hashlib import sha256
-from urllib.parse import urlsplit
 
-import aio_pika
 import orjson
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from chassis import topology, wire
+from chassis import wire
 from chassis.subject import verify_subject
 from contracts import accounts
 from contracts.accounts import SessionHasEnded
 from gateway.asking import VISITOR
 from gateway.bus import Bus, MessageWasReturned
 from tests.gateway import samples
-from tests.gateway.proxy import Proxy
+from tests.gateway.callee import KEY, ask, running, until
 
 pytestmark = pytest.mark.anyio
-KEY = Ed25519PrivateKey.generate()
-
-
-class Service:
-    """Answers the calls of one service as told, and remembers them. Like the true ones, it drops what is past its deadline."""
-
-    def __init__(self, url):
-        self.url = url
-        self.seen = []
-        self.answer = None
-        self.delay = 0.0
-
-    async def __aenter__(self):
-        self.connection = await aio_pika.connect(self.url)
-        self.channel = await self.connection.channel()
-        calls = await self.channel.declare_exchange(wire.CALLS, topology.calls.type, durable=True)
-        self.replies = await self.channel.declare_exchange(wire.REPLIES, topology.replies.type, durable=True)
-        self.queue = await self.channel.declare_queue("accounts.calls", durable=True)
-        await self.queue.bind(calls, "accounts.*")
-        return self
-
-    async def serve(self):
-        await self.queue.consume(self._called)
-
-    async def delete(self):
-        await self.queue.delete(if_unused=False, if_empty=False)
-
-    async def __aexit__(self, *_):
-        with contextlib.suppress(Exception):
-            await self.delete()
-        await self.connection.close()
-
-    async def _called(self, message):
-        if wire.CallHeaders.from_wire(message.headers).seconds_left() <= 0:  # The broker's own clock may be a moment late.
-            await message.ack()
-            return
-        self.seen.append(message)
-        await asyncio.sleep(self.delay)
-        await self.replies.publish(
-            aio_pika.Message(self.answer, correlation_id=message.correlation_id, user_id="accounts"), message.reply_to
-        )
-        await message.ack()
-
-
-@contextlib.asynccontextmanager
-async def running(bus):
-    task = asyncio.create_task(bus.run())
-    try:
-        await until(lambda: bus.is_up)
-        yield bus
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
-
-
-async def until(condition, seconds=10.0):
-    started = time.monotonic()
-    while not condition():
-        assert time.monotonic() - started < seconds, "not in time"
-        await asyncio.sleep(0.02)
-    return time.monotonic() - started
-
-
-def ask(bus, method=accounts.get_account, **options):
-    return bus.call(method, VISITOR, **{"request_id": "request-1"} | options)
-
-
-@pytest.fixture
-def own_vhost(servers):
-    with servers.leased_vhost() as vhost:
-        yield vhost
-
-
-@pytest.fixture
-async def service(servers, own_vhost):
-    async with Service(servers.broker_url("accounts", own_vhost)) as service:
-        service.answer = wire.reply_result(wire.dump_result(accounts.get_account, samples.OWN_ACCOUNT))
-        yield service
-
-
-@pytest.fixture
-async def proxy(servers, own_vhost):
-    address = urlsplit(servers.broker_url("gateway", own_vhost))
-    async with Proxy(address.hostname, address.port) as proxy:
-        proxy.url = address._replace(netloc=f"{address.username}:{address.password}@127.0.0.1:{proxy.port}").geturl()
-        yield proxy
 
 
 @pytest.fixture
@@ -266,7 +177,7 @@ class TestBroker:
 
     async def test_takes_no_call_in_another_s_name(self, bus, service):
         await service.serve()
-        bus._link._user = "accounts"
+        bus._link._address = replace(bus._link._address, user="accounts")
         with pytest.raises(wire.BusIsDown):
             await ask(bus)
         assert service.seen == []
