@@ -1,4 +1,4 @@
-"""The database loses sessions, is killed, is full, or has no connection left: only refusals that say to try again, and no loss."""
+"""The database loses sessions, dies, fills up, or has no connection left: only refusals that say to try again, and no loss."""
 
 import threading
 import time
