@@ -64,7 +64,7 @@ class System:
         return time.monotonic() - began
 
     def heard_count(self):
-        return len(self._effects()) or 1
+        return 1 + len(self._effects())
 
     def tell(self):
         return f"{end_of_log(self.accounts)}\n{end_of_log(self.notifications)}"
