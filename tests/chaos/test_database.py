@@ -1,11 +1,13 @@
 """The database loses sessions, dies, fills up, or has no connection left: only refusals that say to try again, and no loss."""
 
+import contextlib
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
 import pytest
+from psycopg import sql
 
 from chassis.db import DatabaseIsBusy, DatabaseIsDown
 from chassis.wire import BusIsDown, CallTimedOut
@@ -73,30 +75,42 @@ def refused_soon(system):
         print(f"refused after {call.seconds:.2f} s")
 
 
-class TestNoConnectionLeft:
-    """N-14: more slow requests than connections: some are answered, the others refused soon, and health stays live."""
+class TestTooManyCalls:
+    """N-14: more slow calls than workers or connections: some are answered, the others refused soon, and health stays live."""
 
     CALLS = 30
 
-    def test_refuses_soon_what_it_cannot_take(self, servers, system):
-        database = system.accounts.database_url.rpartition("/")[2]
-        with servers.superuser() as connection:
-            connection.execute(f'ALTER DATABASE "{database}" CONNECTION LIMIT 4')
-        servers.terminate_sessions(system.accounts.database_url)
-        try:
-            outcomes = at_once(self.CALLS, lambda: outcome_of(system, first_name="Slow"))
-            assert system.accounts.get("/livez")[0] == 200
-        finally:
-            with servers.superuser() as connection:
-                connection.execute(f'ALTER DATABASE "{database}" CONNECTION LIMIT -1')
+    def test_for_the_workers_are_refused_soon(self, system):
+        self.check(system)
 
+    def test_for_the_connections_are_refused_soon(self, servers, system):
+        with few_connections(servers, system.accounts.database_url):
+            self.check(system)
+
+    def check(self, system):
+        outcomes = at_once(self.CALLS, lambda: outcome_of(system, first_name="Slow"))
+
+        assert system.accounts.get("/livez")[0] == 200
         refused = [(email, seconds) for email, seconds, answer in outcomes if answer is None]
         answered = [email for email, _, answer in outcomes if answer]
         print(f"{len(answered)} answered, {len(refused)} refused, after {max(seconds for _, seconds in refused):.1f} s at most")
         assert answered
         assert max(seconds for _, seconds in refused) < 6  # Three times the bar of 2 s.
-        print(f"well {system.seconds_until_well(10):.1f} s later")
         system.check_calls(answered, [email for email, _ in refused])
+
+
+@contextlib.contextmanager
+def few_connections(servers, url):
+    """Four for the whole database."""
+    database = sql.Identifier(url.rpartition("/")[2])
+    limit = sql.SQL("ALTER DATABASE {} CONNECTION LIMIT {}")
+    with servers.superuser() as connection:
+        connection.execute(limit.format(database, 4))
+        servers.terminate_sessions(url)
+        try:
+            yield
+        finally:
+            connection.execute(limit.format(database, -1))
 
 
 def outcome_of(system, first_name):

@@ -8,7 +8,7 @@ from tests.chassis.conftest import wait_for
 from tests.sizes import sized
 
 LINKS = 3  # To listen, to call, to publish.
-SECONDS = sized(8, 60)
+SECONDS = sized(6, 60)
 MOST_ATTEMPTS = LINKS * (7 + SECONDS // 2.5)  # The first waits are short, then at least 2.5 s.
 
 
