@@ -13,11 +13,12 @@ from urllib.parse import unquote, urlsplit
 
 import amqp
 from kombu import Connection
+from kombu.transport import pyamqp
 
 from chassis import log, metrics
 from chassis.backoff import waits
 
-HEARTBEAT_SECONDS = 4  # Noticed after two missed: a half-open connection is replaced within 15 s.
+HEARTBEAT_SECONDS = 3  # Noticed after two missed, by us or by the broker: a half-open connection is replaced within 15 s.
 CONNECT_SECONDS = 2
 DRAIN_SECONDS = 1.0
 ANSWER_SECONDS = 10.0  # For each answer of the broker, such as to a declaration.
@@ -33,10 +34,27 @@ def user_of(url: str) -> str:
     return unquote(urlsplit(url).username or "guest")
 
 
+class _Connection(pyamqp.Connection):
+    """py-amqp's, but that closes its socket whatever ends the handshake: a refused log-in would leave it open."""
+
+    def connect(self, callback: Any = None) -> Any:
+        try:
+            return super().connect(callback)
+        except BaseException:
+            self.collect()
+            raise
+
+
+class _Transport(pyamqp.Transport):
+    Connection = _Connection
+
+
 def connect(url: str) -> Connection:
     """A connection that is open, with heartbeats and time-outs on every socket operation."""
     options = {"client_properties": {"product": "emplois"}}
-    connection = Connection(url, heartbeat=HEARTBEAT_SECONDS, connect_timeout=CONNECT_SECONDS, transport_options=options)
+    connection = Connection(
+        url, transport=_Transport, heartbeat=HEARTBEAT_SECONDS, connect_timeout=CONNECT_SECONDS, transport_options=options
+    )
     connection.ensure_connection(max_retries=0, reraise_as_library_errors=False)  # `connect` would try twice.
     # On the socket itself: the time-outs that py-amqp sets through the kernel do nothing to eventlet's sockets.
     connection.connection.sock.settimeout(ANSWER_SECONDS)

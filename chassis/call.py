@@ -13,7 +13,7 @@ from uuid import uuid4
 import amqp
 from kombu import Connection
 
-from chassis import metrics, topology
+from chassis import log, metrics, topology
 from chassis.bus import BROKEN, Link, open_channel, user_of
 from chassis.clock import unix_now
 from chassis.context import Context
@@ -34,6 +34,9 @@ from contracts.errors import Refusal
 from contracts.method import Method
 
 CONFIRM_SECONDS = 2.0  # A broker that does not take a request within this is down: an alarm, a freeze.
+
+
+_log = log.get()
 
 
 class CallIsNotDeclared(RuntimeError):
@@ -101,6 +104,17 @@ class Caller:
                     self._replying.basic_publish(message, exchange=REPLIES, routing_key=reply_to)
         except BROKEN:
             metrics.connections_lost.labels(link="reply").inc()
+
+    def renew(self) -> None:
+        """Declare the exchanges and bind the reply queue again, as a binding goes with its exchange; nothing is waited for."""
+        try:
+            with self.link.writing(within=CONFIRM_SECONDS):
+                if self._replying is not None:
+                    for exchange in (topology.calls, topology.replies):
+                        exchange(self._replying).declare(nowait=True)
+                    self._replying.queue_bind(self._reply_to, REPLIES, self._reply_to, nowait=True)
+        except BROKEN as error:
+            _log.info("renewal_failed", error=type(error).__name__)
 
     def _headers(self, method: Method, body: bytes, context: Context | None, key: str | None, seconds: float) -> CallHeaders:
         deadline = unix_now() + seconds

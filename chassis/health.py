@@ -103,14 +103,9 @@ class _Probe:
             self._done.set()
 
 
-def missing_consumer(url: str, queues: list[str]) -> str | None:
-    """The first of these queues that nobody consumes, or that is not there; asked by a fresh connection."""
-    connection = connect(url)
-    try:
-        channel = open_channel(connection)
-        return next((queue for queue in queues if _consumers(channel, queue) < 1), None)
-    finally:
-        drop(connection)
+def missing_consumer(channel: Any, queues: list[str]) -> str | None:
+    """The first of these queues that nobody consumes, or that is not there."""
+    return next((queue for queue in queues if _consumers(channel, queue) < 1), None)
 
 
 def _consumers(channel: Any, queue: str) -> int:
@@ -128,7 +123,11 @@ def checks_of(host: Any) -> dict[str, Check]:
         return None
 
     def broker() -> str | None:
-        missing = missing_consumer(host.settings.amqp_url, host.expected_queues())
+        connection = connect(host.settings.amqp_url)
+        try:
+            missing = missing_consumer(open_channel(connection), host.expected_queues())
+        finally:
+            drop(connection)
         return missing and f"nobody consumes {missing}"
 
     return {

@@ -5,11 +5,10 @@ The reader of the broker never waits for a worker: messages go through a local q
 
 import queue
 import threading
-import time
 from collections.abc import Callable
 from typing import Any
 
-from kombu import Connection
+from kombu import Connection, Queue
 from nameko.extensions import SharedExtension
 
 from chassis import log, metrics, topology, waiting
@@ -17,19 +16,17 @@ from chassis.bus import Link, open_channel
 from chassis.call import Caller
 from chassis.db import Store
 from chassis.hands import Hands
-from chassis.health import missing_consumer, serve_health
+from chassis.health import serve_health
 from chassis.purge import PURGE_SECONDS, purge
 from chassis.relay import Relay
 from chassis.settings import ServiceSettings
 from chassis.subject import Verifier
 from chassis.sweep import Sweep
+from chassis.watch import Watch
 
 CALLS_PREFETCH = 10
 EVENTS_PREFETCH = 5
 CALLS_WORKERS = 3  # Workers that events leave to calls.
-LAG_SECONDS, LAG_TOLD = 0.05, 0.5  # Looked at so often; told when it was so late.
-WATCH_SECONDS = 10.0
-MOST_MISSES = 3  # Looks in a row that found no consumer of ours: the connection is condemned.
 DISPATCH_AGAIN_SECONDS = 2.0  # Doubling up to a minute: what cannot be taken now waits, and those behind it do not.
 MOST_DISPATCH_SECONDS = 60.0
 COUNT_SECONDS = 5.0
@@ -73,13 +70,14 @@ class Host(SharedExtension):
         self.prepare()
 
     def start(self) -> None:
+        watch = Watch(self)
         loops: list[Callable[[], None]] = [
             self.caller.link.run,
             self.listener.run,
             self.relay.run,
             self._dispatch,
-            self._watch_lag,
-            self._watch_consumers,
+            watch.loop_lag,
+            watch.consumers,
             Sweep(self).run,
             self._count,
             self._purge,
@@ -146,26 +144,28 @@ class Host(SharedExtension):
             _log.info("ack_failed", error=type(error).__name__)
         metrics.acks_lost.inc()
 
+    def queues(self) -> list[Queue]:
+        """What this process declares and consumes, with its bindings; a handler's once for each exchange that it hears."""
+        name = self.settings.name
+        own = [topology.calls_queue(name)] if self.serving else []
+        heard = [queue for handler, one in self.handling.items() for queue in topology.handler_queues(handler, one.events)]
+        return own + heard + ([topology.dead_queue(name)] if self.handling else [])
+
     def _listen(self, connection: Connection) -> None:
         if self.stopping.is_set():
             return
-        channel = open_channel(connection, CALLS_PREFETCH)
-        topology.dead_letters(self.settings.name)(channel).declare()
-        topology.replies(channel).declare()
-        if self.serving:
-            queue = topology.calls_queue(self.settings.name)(channel)
-            queue.declare()
-            self._consume(channel, queue.name, self._take_call)
-        for handler, entrypoint in self.handling.items():
-            channel = open_channel(connection, EVENTS_PREFETCH)
-            for queue in topology.handler_queues(handler, entrypoint.events):
+        with connection.channel() as channel:
+            topology.dead_letters(self.settings.name)(channel).declare()
+            topology.replies(channel).declare()
+            for queue in self.queues():
                 queue(channel).declare()
-            self._consume(channel, handler, entrypoint.take)
+        if self.serving:
+            self._consume(open_channel(connection, CALLS_PREFETCH), f"{self.settings.name}.calls", self._take_call)
+        for handler, entrypoint in self.handling.items():
+            self._consume(open_channel(connection, EVENTS_PREFETCH), handler, entrypoint.take)
         if self.handling:
-            channel = open_channel(connection, EVENTS_PREFETCH)
-            topology.dead_queue(self.settings.name)(channel).declare()
             entrypoint = next(iter(self.handling.values()))
-            self._consume(channel, f"{self.settings.name}.dead", entrypoint.take_dead)
+            self._consume(open_channel(connection, EVENTS_PREFETCH), f"{self.settings.name}.dead", entrypoint.take_dead)
 
     def _consume(self, channel: Any, queue_name: str, take: Callable[[Any], None]) -> None:
         def received(message: Any) -> None:
@@ -219,25 +219,6 @@ class Host(SharedExtension):
             with self.store.transaction() as (session, now):
                 purged = purge(session, now=now)
 
-    def _watch_consumers(self) -> None:
-        """See that the broker still counts this process among the consumers of each queue: a connection may live and be deaf."""
-        misses = 0
-        while not self.stopping.is_set():
-            missing = self._look_for_consumers()
-            misses = misses + 1 if missing else 0
-            if misses >= MOST_MISSES:
-                _log.error("consumer_missing", queue=missing)
-                self.listener.condemn()
-                misses = 0
-            self.stopping.wait(WATCH_SECONDS)
-
-    def _look_for_consumers(self) -> str | None:
-        try:
-            return missing_consumer(self.settings.amqp_url, self.expected_queues()) if self.listener.is_up.is_set() else None
-        except Exception as error:  # The broker is away, or slow: the link notices by itself.
-            _log.info("consumers_not_seen", error=type(error).__name__)
-            return None
-
     def _count(self) -> None:
         while not self.stopping.wait(COUNT_SECONDS):
             try:
@@ -245,15 +226,6 @@ class Host(SharedExtension):
                     waiting.count(session)
             except Exception as error:  # The last numbers stand until the next turn.
                 _log.warning("count_failed", **log.describe(error))
-
-    def _watch_lag(self) -> None:
-        while not self.stopping.is_set():
-            before = time.monotonic()
-            self.stopping.wait(LAG_SECONDS)
-            lag = max(0.0, time.monotonic() - before - LAG_SECONDS)
-            metrics.loop_lag_seconds.observe(lag)
-            if lag > LAG_TOLD:
-                _log.warning("loop_lagged", seconds=round(lag, 3))
 
 
 class Shares:

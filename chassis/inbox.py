@@ -74,32 +74,38 @@ class Handles(Shares, Entrypoint):
 
     def take_alone(self, received: Received) -> None:
         """Run the handler on what was set aside while no other event is in hand."""
+        facts = self._readable(received, lambda: None)
+        if facts is not None:
+            self.host.hands.take_alone(lambda: self.host.aside(partial(self._begin_alone, received, facts)))
 
-        def begin() -> None:
-            with self.host.store.transaction() as (session, _):
-                claimed = claim_alone(session, received)
-            if claimed:
-                self._begin(received, lambda: None, self._facts(received))
-            else:
-                self.host.hands.finished()
-
-        self.host.hands.take_alone(lambda: self.host.aside(begin))
+    def _begin_alone(self, received: Received, facts: dict[str, Any]) -> None:
+        with self.host.store.transaction() as (session, _):
+            claimed = claim_alone(session, received)
+        if claimed:
+            self._begin(received, lambda: None, facts)
+        else:
+            self.host.hands.finished()
 
     def _run(self, received: Received, ack: Any) -> None:
+        facts = self._readable(received, ack)
+        if facts is not None:
+            self.host.hands.take(lambda: self.host.again(lambda _: self._begin(received, ack, facts), None))
+
+    def _readable(self, received: Received, ack: Any) -> dict[str, Any] | None:
+        """What the event carries; None when there is nothing to run, and the message is settled."""
         try:
             facts = self._facts(received)
         except UnreadableMessage as error:
             metrics.messages_unreadable.labels(queue=self.handler).inc()
             _log.error("event_unreadable", handler=self.handler, message_id=received.message_id, reason=str(error))
             self._set_aside_soon(received, ack, f"unreadable: {error}")
-            return
+            return None
         if facts is None:
             _log.warning("event_unknown", handler=self.handler, message_id=received.message_id)
             self.host.aside(partial(self._finish, received, ack, "unknown"))
-            return
-        self.host.hands.take(lambda: self.host.again(lambda _: self._begin(received, ack, facts), None))
+        return facts
 
-    def _begin(self, received: Received, ack: Any, facts: dict[str, Any] | None) -> None:
+    def _begin(self, received: Received, ack: Any, facts: dict[str, Any]) -> None:
         """Give a message to a worker; a hand was taken for it, and is given back when it is done."""
         context = Context(
             subject=service_subject(self.host.settings.name),
@@ -142,18 +148,30 @@ class Handles(Shares, Entrypoint):
 
     def _conclude(self, received: Received, ack: Any, error: Exception | None) -> None:
         if error is None or isinstance(error, AlreadyDone):
-            outcome = "done" if error is None else "superseded" if isinstance(error, Superseded) else "repeated"
-            if error is not None:
-                _log.info(f"event_{outcome}", handler=self.handler, message_id=received.message_id)
-            self._finish(received, ack, outcome)
+            self._finish(received, ack, self._outcome(received, error))
         elif isinstance(error, DatabaseIsDown) and not self._is_database_there():  # Else another service's: it was asked.
             self._wait_for_database()
             self.host.again(lambda _: self._run(received, ack), None)
         else:
-            may_heal = isinstance(error, _MAY_HEAL)
-            note = _log.warning if may_heal else _log.error
-            note("event_failed", handler=self.handler, message_id=received.message_id, **log.describe(error))
-            self._set_aside(received, ack, f"{type(error).__name__}: {log.describe(error)['at'][-1:]}", may_heal=may_heal)
+            self._fail(received, ack, error)
+
+    def _fail(self, received: Received, ack: Any, error: Exception) -> None:
+        told, may_heal = log.describe(error), isinstance(error, _MAY_HEAL)
+        about = {"handler": self.handler, "message_id": received.message_id}
+        if may_heal:  # In short: a storm of these may not fill the disk.
+            _log.warning("event_failed", **about, error=told["error"], at=told["at"][-1:])
+        else:
+            _log.error("event_failed", **about, **told)
+        self._set_aside(received, ack, f"{told['error']}: {told['at'][-1:]}", may_heal=may_heal)
+
+    def _outcome(self, received: Received, error: AlreadyDone | None) -> str:
+        if error is None:
+            return "done"
+        if isinstance(error, Superseded):
+            _log.info("event_superseded", handler=self.handler, message_id=received.message_id)
+            return "superseded"
+        _log.info("event_repeated", handler=self.handler, message_id=received.message_id)
+        return "repeated"
 
     def _finish(self, received: Received, ack: Any, outcome: str) -> None:
         if received.parked_id:

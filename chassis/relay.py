@@ -245,10 +245,10 @@ class Relay:
     def _rest(self, database: psycopg.Connection[Any], row: Any, error: Exception) -> None:
         """Try again later a row that could not be made a message; after some tries, set it aside."""
         failures = count_failure(database, row.id)
-        _log.warning("event_not_made", event=row.event, message_id=str(row.message_id), **log.describe(error))
+        _log.warning("event_not_made", fact=row.event, message_id=str(row.message_id), **log.describe(error))
         self._rests[row.id] = time.monotonic() + FAILED_SECONDS * 2**failures
         if failures >= MOST_FAILURES:
             set_aside(database, row.id, self._service, f"it cannot be made a message: {type(error).__name__}")
             del self._rests[row.id]
             metrics.events_set_aside.labels(event=row.event).inc()
-            _log.error("event_set_aside", event=row.event, message_id=str(row.message_id))
+            _log.error("event_set_aside", fact=row.event, message_id=str(row.message_id))

@@ -61,7 +61,8 @@ def close_session(directory):
     for record in records:
         processes.send(record, AT_ONCE.get(record.name, signal.SIGTERM))
     processes.stop(processes.wait_for_end(records, patience=5.0), signal.SIGKILL)
-    postgresql.forget(directory)
+    for ledger in ledgers:
+        postgresql.forget(ledger.path.parent)
     shutil.rmtree(directory, ignore_errors=True)
 
 

@@ -42,6 +42,8 @@ def what_is_wrong(call):
     if not named or len(call.args) > 1:
         yield "is not a fact's name"
     for keyword in call.keywords:
+        if keyword.arg == "event":
+            yield "names a keyword as the logger does its own: it would raise"
         if keyword.arg in PERSONAL:
             yield f"tells {keyword.arg}"
 
@@ -58,6 +60,7 @@ def test_the_logs_hold_facts(tree):
         ("log.warning('removed %s', 1)", "is not a fact's name"),
         ("log.error('a' + 'b')", "is not a fact's name"),
         ("_log.info('mail_sent', email='x')", "tells email"),
+        ("_log.info('mail_sent', event='x')", "names a keyword as the logger does its own: it would raise"),
     ],
 )
 def test_a_planted_sentence_is_found(planted, call, reason):

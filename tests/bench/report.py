@@ -10,7 +10,7 @@ from rich.table import Table
 from tests.bench.measure import ratios
 
 ROLES = ("asks", "serves", "broker", "postgres")
-WIDTH = 140
+WIDTH = 150
 
 
 @dataclass
@@ -49,7 +49,7 @@ def show(rows):
     table = Table(box=box.SIMPLE if console.is_terminal else box.ASCII)
     table.add_column("measure", no_wrap=True)
     for heading in ("/s", "slices", "p50 ms", "p99 ms", "of raw", *ROLES, "sum", "MB"):
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", no_wrap=True)
     for row in rows:
         table.add_row(*row.cells())
     console.print(table)

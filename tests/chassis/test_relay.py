@@ -7,7 +7,8 @@ import pytest
 from psycopg.rows import namedtuple_row
 
 from chassis import metrics, topology
-from chassis.relay import Publisher, mark_published, unpublished
+from chassis.outgoing import mark_published, unpublished
+from chassis.relay import Publisher
 from chassis.testing import subjects
 from chassis.testing.database import Bench
 from contracts import accounts
