@@ -26,6 +26,8 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 class Probe:
     """One probe process; `start`, `kill`, `stop`, and its database."""
 
+    program = "tests.chassis"
+
     def __init__(self, name, database_url, amqp_url, secrets, directory):
         self.name = name
         self.database_url = database_url
@@ -55,7 +57,7 @@ class Probe:
     def start(self, ready=True):
         if self.process:
             self.process.wait(10)  # It has ended: tests restart only what they stopped, or what ended itself.
-        command = [sys.executable, "-m", "tests.chassis", self.name]
+        command = [sys.executable, "-m", self.program, self.name]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, cwd=ROOT, env=self.environment, stdout=log, stderr=log)
         if ready:

@@ -17,8 +17,11 @@ from chassis.providers import Calls, Database
 from chassis.serve import serves
 from contracts import accounts, invitations, notifications, organizations
 from contracts.errors import Conflict, Unavailable
+from tests.sizes import sized
 
-FINE, HEALS, NEVER_HEALS, KILLS, SLOW, PERMANENT, OTHERS_DOWN = range(7)
+FINE, HEALS, NEVER_HEALS, KILLS, SLOW, PERMANENT, OTHERS_DOWN, HANGS, LONG_OUTSIDE, LONG_INSIDE = range(10)
+LONG_SECONDS = sized(16, 60)  # Several heartbeats.
+STATEMENT = 4  # Seconds in the database, below what a statement may take and as long as a heartbeat.
 
 
 def write_effect(session, subject, *, name, cause, now):
@@ -50,6 +53,17 @@ def misbehave(session, subject, *, account_id, confirmation_id, issue, now):
         os._exit(9)
     if issue == SLOW:
         time.sleep(2)
+    if issue == HANGS and seen.read_text().count(f"{confirmation_id} ") < 2:
+        session.execute(sa.text("SELECT pg_sleep(60)"))
+    if issue == LONG_INSIDE:
+        for _ in range(LONG_SECONDS // STATEMENT):
+            session.execute(sa.text("SELECT pg_sleep(:seconds)"), {"seconds": STATEMENT})
+
+
+def think(issue):
+    """Take long before the database is asked for anything."""
+    if issue == LONG_OUTSIDE:
+        time.sleep(LONG_SECONDS)
 
 
 class Notifications(parked_desk("notifications")):
@@ -58,6 +72,7 @@ class Notifications(parked_desk("notifications")):
 
     @handles(accounts.EmailConfirmationRequested)
     def email_confirmation_link(self, **facts):
+        think(facts["issue"])
         self.db.change(misbehave, **facts)
 
     @handles(accounts.KnownAddressSignedUp)
@@ -66,7 +81,7 @@ class Notifications(parked_desk("notifications")):
 
     @handles(organizations.MagicLinkRequested)
     def email_magic_link(self, **facts):
-        self.db.change(write_effect, name="magic", cause=str(facts["magic_link_id"]))
+        self.db.change(misbehave, account_id=None, confirmation_id=facts["magic_link_id"], issue=facts["issue"])
 
     @handles(invitations.InvitationSent)
     def email_invitation(self, **facts): ...
