@@ -37,13 +37,19 @@ def announce_confirmation(session, subject, *, account_id, confirmation_id, issu
     announce(session, accounts.EmailConfirmationRequested, account_id=account_id, confirmation_id=confirmation_id, issue=issue)
 
 
-def misbehave(session, subject, *, account_id, confirmation_id, issue, now):
-    """Write an effect, then do what `issue` says."""
-    write_effect(session, subject, name="confirmation", cause=str(confirmation_id), now=now)
+def note_attempt(confirmation_id, issue):
+    """Which attempt at this message it is."""
     seen = Path(os.environ["PROBE_SEEN"])
     with seen.open("a") as attempts:
         attempts.write(f"{confirmation_id} {issue}\n")
-    if issue == NEVER_HEALS or (issue == HEALS and seen.read_text().count(f"{confirmation_id} ") < 3):
+    return seen.read_text().count(f"{confirmation_id} ")
+
+
+def misbehave(session, subject, *, account_id, confirmation_id, issue, now):
+    """Write an effect, then do what `issue` says."""
+    write_effect(session, subject, name="confirmation", cause=str(confirmation_id), now=now)
+    attempt = note_attempt(confirmation_id, issue)
+    if issue == NEVER_HEALS or (issue == HEALS and attempt < 3):
         raise Unavailable()
     if issue == PERMANENT:
         raise Conflict()
@@ -53,16 +59,17 @@ def misbehave(session, subject, *, account_id, confirmation_id, issue, now):
         os._exit(9)
     if issue == SLOW:
         time.sleep(2)
-    if issue == HANGS and seen.read_text().count(f"{confirmation_id} ") < 2:
+    if issue == HANGS and attempt < 2:
         session.execute(sa.text("SELECT pg_sleep(60)"))
     if issue == LONG_INSIDE:
         for _ in range(LONG_SECONDS // STATEMENT):
             session.execute(sa.text("SELECT pg_sleep(:seconds)"), {"seconds": STATEMENT})
 
 
-def think(issue):
+def think(confirmation_id, issue):
     """Take long before the database is asked for anything."""
     if issue == LONG_OUTSIDE:
+        note_attempt(confirmation_id, issue)
         time.sleep(LONG_SECONDS)
 
 
@@ -72,7 +79,7 @@ class Notifications(parked_desk("notifications")):
 
     @handles(accounts.EmailConfirmationRequested)
     def email_confirmation_link(self, **facts):
-        think(facts["issue"])
+        think(facts["confirmation_id"], facts["issue"])
         self.db.change(misbehave, **facts)
 
     @handles(accounts.KnownAddressSignedUp)
