@@ -41,7 +41,7 @@ def note_attempt(confirmation_id, issue):
     """Which attempt at this message it is."""
     seen = Path(os.environ["PROBE_SEEN"])
     with seen.open("a") as attempts:
-        attempts.write(f"{confirmation_id} {issue}\n")
+        attempts.write(f"{confirmation_id} {issue} {time.time():.3f}\n")
     return seen.read_text().count(f"{confirmation_id} ")
 
 

@@ -25,9 +25,9 @@ class TestAHandlerThatTakesLongerThanHeartbeats:
 
         wait_for(lambda: effects_of(probe, [outside, inside]) == {1}, 3 * probes.LONG_SECONDS)
 
-        attempts = probe.seen.read_text().split("\n")
-        assert attempts.count(f"{outside} {probes.LONG_OUTSIDE}") == 2  # Before it thinks, and when it writes.
-        assert attempts.count(f"{inside} {probes.LONG_INSIDE}") == 1
+        attempts = probe.seen.read_text()
+        assert attempts.count(f"{outside} {probes.LONG_OUTSIDE} ") == 2  # Before it thinks, and when it writes.
+        assert attempts.count(f"{inside} {probes.LONG_INSIDE} ") == 1
         assert "connections_lost_total{" not in probe.get("/metrics")[1].decode()
         assert probe.metric("acks_lost_total") == 0
 
