@@ -9,10 +9,10 @@ BIN = .venv/bin
 PYTEST = $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help run stop reset provision test lint sure soak bench lock environment environment-dev
+.PHONY: help run stop reset provision test lint sure soak bench bench-nameko lock environment environment-dev
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
 
 run: environment ## set everything up, start everything, tell where to look (Ctrl-C stops it)
 	@exec $(BIN)/python -m operations.local.run
@@ -40,8 +40,11 @@ sure: lint test ## what to run before pushing
 soak: environment-dev ## the tests of faults at their full sizes: hours
 	@EMPLOIS_SOAK=1 $(PYTEST) -m soak --timeout 3600 tests $(ARGS)
 
-bench: environment-dev ## measure; prints, never judges
-	@$(BIN)/python -m tests.bench
+bench: environment-dev ## measure; prints, never judges (ARGS="--only calls")
+	@$(BIN)/python -m tests.bench $(ARGS)
+
+bench-nameko: environment-dev ## measure nameko's versions against each other
+	@$(BIN)/python -m tests.bench.nameko $(ARGS)
 
 lock: environment-dev ## compile requirements*.in into the locks
 	$(BIN)/uv pip compile requirements.in --universal --generate-hashes --python-version 3.11 \

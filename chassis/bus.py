@@ -22,6 +22,7 @@ CONNECT_SECONDS = 2
 DRAIN_SECONDS = 1.0
 ANSWER_SECONDS = 10.0  # For each answer of the broker, such as to a declaration.
 STEADY_SECONDS = 5.0  # A connection that held so long starts the waits anew.
+REFUSED = (amqp.PreconditionFailed, amqp.AccessRefused, amqp.NotAllowed)
 BROKEN = (OSError, amqp.AMQPError, EOFError)
 
 _log = log.get()
@@ -54,6 +55,10 @@ def drop(connection: Connection | None) -> None:
         _log.debug("drop_failed", error=type(error).__name__)
 
 
+class LinkIsBlocked(OSError):
+    """Another writer waits for the broker to take what it wrote."""
+
+
 class Link:
     """One connection and the thread that reads it.
 
@@ -70,16 +75,32 @@ class Link:
         self.is_up = threading.Event()
         self._connection: Connection | None = None
         self._give_up = False
+        self._refused: str | None = None
 
     @contextmanager
-    def writing(self) -> Iterator[None]:
-        """One writer at a time; what breaks while writing condemns the connection."""
-        with self._writing:
-            try:
-                yield
-            except BROKEN:
-                self._give_up = True
-                raise
+    def writing(self, within: float = -1) -> Iterator[None]:
+        """One writer at a time; what breaks while writing condemns the connection.
+
+        `within` is how long to wait for one's turn, in seconds, before LinkIsBlocked: a broker under alarm takes nothing.
+        """
+        if not self._writing.acquire(timeout=within):
+            raise LinkIsBlocked()
+        try:
+            yield
+        except BROKEN:
+            self._give_up = True
+            raise
+        finally:
+            self._writing.release()
+
+    @property
+    def problem(self) -> str | None:
+        """What is wrong with it now; None when it is connected."""
+        return None if self.is_up.is_set() else self._refused or "not connected"
+
+    def condemn(self) -> None:
+        """Replace the connection, though nothing on it has failed."""
+        self._give_up = True
 
     def run(self) -> None:
         """Keep the connection until `stop`."""
@@ -93,7 +114,7 @@ class Link:
             except Exception as error:  # Nothing that happens to one connection may end the process.
                 if not self._stopping.is_set():
                     metrics.connections_lost.labels(link=self.name).inc()
-                    _log.warning("broker_connection_lost", link=self.name, error=type(error).__name__)
+                    self._tell(error)
             finally:
                 self._lose()
             if time.monotonic() - opened_at > STEADY_SECONDS:
@@ -105,6 +126,14 @@ class Link:
         self._stopping.set()
         connection = self._connection
         drop(connection)
+
+    def _tell(self, error: Exception) -> None:
+        """A broker that refuses says why: a queue that stands otherwise than declared, a user that may not."""
+        self._refused = str(error.reply_text) if isinstance(error, REFUSED) else None
+        if self._refused:
+            _log.error("broker_refused", link=self.name, reason=self._refused)
+        else:
+            _log.warning("broker_connection_lost", link=self.name, error=type(error).__name__)
 
     def _open(self) -> None:
         self._give_up = False

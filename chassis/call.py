@@ -15,6 +15,7 @@ from kombu import Connection
 
 from chassis import metrics, topology
 from chassis.bus import BROKEN, Link, open_channel, user_of
+from chassis.clock import unix_now
 from chassis.context import Context
 from chassis.settings import BusSettings
 from chassis.subject import Subject, service_subject, sign_subject
@@ -63,6 +64,7 @@ class Caller:
         self._waiting: dict[str, _Waiting] = {}
         self._unconfirmed: dict[int, str] = {}
         self._channel: Any = None
+        self._replying: Any = None  # A channel without confirms: a lost reply is a missed deadline.
         self._published = 0
         self._reply_to = ""
         self.link = Link(f"{settings.name}.calls", settings.amqp_url, self._opened, self._closed)
@@ -93,15 +95,14 @@ class Caller:
             body, content_type=CONTENT_TYPE, correlation_id=correlation_id, delivery_mode=1, user_id=self._user
         )
         try:
-            with self.link.writing():
-                if self._channel is not None:
-                    self._published += 1
-                    self._channel.basic_publish(message, exchange=REPLIES, routing_key=reply_to)
+            with self.link.writing(within=CONFIRM_SECONDS):
+                if self._replying is not None:
+                    self._replying.basic_publish(message, exchange=REPLIES, routing_key=reply_to)
         except BROKEN:
             metrics.connections_lost.labels(link="reply").inc()
 
     def _headers(self, method: Method, body: bytes, context: Context | None, key: str | None, seconds: float) -> CallHeaders:
-        deadline = time.time() + seconds
+        deadline = unix_now() + seconds
         if context and context.subject_token:
             subject = context.subject_token
         else:
@@ -117,13 +118,15 @@ class Caller:
     def _exchange(self, method: Method, body: bytes, headers: CallHeaders, seconds: float) -> bytes:
         if seconds <= 0:
             raise CallTimedOut()
-        if not self.link.is_up.wait(min(seconds, CONFIRM_SECONDS)):
+        taken_by = time.monotonic() + min(seconds, CONFIRM_SECONDS)
+        if not self.link.is_up.wait(_left(taken_by)):
             raise BusIsDown()
         correlation_id, waiting = uuid4().hex, _Waiting()
         self._waiting[correlation_id] = waiting
         try:
-            self._publish(method, body, headers, correlation_id, seconds)
-            if not waiting.confirmed.wait(min(seconds, CONFIRM_SECONDS)):
+            with self.link.writing(within=_left(taken_by)):
+                self._publish(method, body, headers, correlation_id, seconds)
+            if not waiting.confirmed.wait(_left(taken_by)):
                 raise BusIsDown()
             if not waiting.done.wait(max(0.0, headers.seconds_left())):
                 raise CallTimedOut()
@@ -147,12 +150,11 @@ class Caller:
             user_id=self._user,
             application_headers=headers.to_wire(),
         )
-        with self.link.writing():
-            if self._channel is None:
-                raise BusIsDown()
-            self._published += 1
-            self._unconfirmed[self._published] = correlation_id
-            self._channel.basic_publish(message, exchange=CALLS, routing_key=method.name, mandatory=True)
+        if self._channel is None:
+            raise BusIsDown()
+        self._published += 1
+        self._unconfirmed[self._published] = correlation_id
+        self._channel.basic_publish(message, exchange=CALLS, routing_key=method.name, mandatory=True)
 
     def _opened(self, connection: Connection) -> None:
         channel = open_channel(connection)
@@ -166,9 +168,10 @@ class Caller:
         channel.events["basic_nack"].add(self._rejected)
         channel.events["basic_return"].add(self._returned)
         self._published, self._reply_to, self._channel = 0, queue.name, channel
+        self._replying = open_channel(connection)
 
     def _closed(self) -> None:
-        self._channel = None
+        self._channel = self._replying = None
         self._unconfirmed.clear()
         for waiting in list(self._waiting.values()):
             waiting.finish(error=BusIsDown)
@@ -196,6 +199,11 @@ class Caller:
         waiting = self._waiting.get(message.properties.get("correlation_id", ""))
         if waiting:
             waiting.finish(error=BusIsDown)
+
+
+def _left(until: float) -> float:
+    """Seconds until a moment of the monotonic clock; at least none."""
+    return max(0.0, until - time.monotonic())
 
 
 class Calling:

@@ -1,10 +1,10 @@
 """What one piece of work knows of its cause: who asks, by when, and what makes it happen once."""
 
 import hashlib
-import time
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
+from chassis.clock import unix_now
 from chassis.subject import Subject
 from contracts.method import Method
 
@@ -42,11 +42,11 @@ class Context:
 
     def seconds_left(self, at_most: float) -> float:
         """Time for a step of this work, in seconds."""
-        return at_most if self.deadline is None else min(at_most, self.deadline - time.time())
+        return at_most if self.deadline is None else min(at_most, self.deadline - unix_now())
 
     def within(self, seconds: float) -> "Context":
         """The same cause, with so many seconds from now on at most."""
-        return replace(self, deadline=time.time() + self.seconds_left(seconds))
+        return replace(self, deadline=unix_now() + self.seconds_left(seconds))
 
     def derived_key(self, method: Method, body: bytes) -> str:
         """The idempotency key of a nested call: the same when the same cause is served again."""

@@ -19,7 +19,7 @@ from sqlalchemy import exc
 from sqlalchemy.orm import Session
 
 from chassis import metrics
-from chassis.clock import read_offset
+from chassis.clock import read_offset, unix_now, wall
 from chassis.context import Answer, Context
 from chassis.wire import dump_result
 from contracts.errors import DeadlineHasPassed, Unavailable
@@ -94,14 +94,16 @@ class Store:
             raise DeadlineHasPassed()
         with refusing_outages(), Session(self.engine, expire_on_commit=False) as session, session.begin():
             session.info["request_id"] = context.request_id if context else None
+            asked_at = time.monotonic()
             _, instant = session.execute(
                 sa.text("SELECT set_config('statement_timeout', :milliseconds, true), clock_timestamp()"),
                 {"milliseconds": str(max(1, int(seconds * 1000)))},
             ).one()
+            wall.tell(instant, asked_at=asked_at, answered_at=time.monotonic())
             now = session.info["now"] = self.now_from(instant)
             yield session, now
             session.flush()
-            if context and context.deadline and time.time() > context.deadline:
+            if context and context.deadline and unix_now() > context.deadline:
                 raise DeadlineHasPassed()
         if session.info.get("announced"):
             self.on_announced()

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from chassis.context import AlreadyDone
-from chassis.tables import idempotent_results, inbox
+from chassis.tables import applied_versions, idempotent_results, inbox
 from contracts.errors import KeyReusedForAnotherRequest
 
 
@@ -56,3 +56,26 @@ class OncePerMessage:
 
     def close(self, session: Session, result: dict[str, Any] | None) -> None:
         """Nothing to remember but that it happened."""
+
+
+class Superseded(AlreadyDone):
+    """A newer state of the same aggregate was applied before."""
+
+
+class NewestOfAggregate(OncePerMessage):
+    """A projection takes an aggregate's states in any order and ends at the newest: an older one is skipped."""
+
+    def __init__(self, handler: str, message_id: str, aggregate_id: str, version: int) -> None:
+        super().__init__(handler, message_id)
+        self._version = {"handler": handler, "aggregate_id": aggregate_id, "version": version}
+
+    def open(self, session: Session, now: datetime) -> None:
+        super().open(session, now)
+        table, statement = applied_versions, insert(applied_versions).values(self._version)
+        newer = statement.on_conflict_do_update(
+            constraint=table.primary_key,
+            set_={"version": statement.excluded.version},
+            where=table.c.version < statement.excluded.version,
+        )
+        if not session.scalar(newer.returning(table.c.handler)):
+            raise Superseded()

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import amqp
 import orjson
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
@@ -102,6 +103,23 @@ class _Probe:
             self._done.set()
 
 
+def missing_consumer(url: str, queues: list[str]) -> str | None:
+    """The first of these queues that nobody consumes, or that is not there; asked by a fresh connection."""
+    connection = connect(url)
+    try:
+        channel = open_channel(connection)
+        return next((queue for queue in queues if _consumers(channel, queue) < 1), None)
+    finally:
+        drop(connection)
+
+
+def _consumers(channel: Any, queue: str) -> int:
+    try:
+        return channel.queue_declare(queue, passive=True).consumer_count
+    except amqp.NotFound:  # The channel is gone with this answer, and so is the need to ask on.
+        return 0
+
+
 def checks_of(host: Any) -> dict[str, Check]:
     """What a service depends on: its database, the broker by a fresh connection, and its own consumers there."""
 
@@ -110,21 +128,14 @@ def checks_of(host: Any) -> dict[str, Check]:
         return None
 
     def broker() -> str | None:
-        connection = connect(host.settings.amqp_url)
-        try:
-            channel = open_channel(connection)
-            for queue in host.expected_queues():
-                if channel.queue_declare(queue, passive=True).consumer_count < 1:
-                    return f"nobody consumes {queue}"
-        finally:
-            drop(connection)
-        return None
+        missing = missing_consumer(host.settings.amqp_url, host.expected_queues())
+        return missing and f"nobody consumes {missing}"
 
     return {
         "database": database,
         "broker": broker,
-        "listener": lambda: None if host.listener.is_up.is_set() else "not connected",
-        "caller": lambda: None if host.caller.link.is_up.is_set() else "not connected",
+        "listener": lambda: host.listener.problem,
+        "caller": lambda: host.caller.link.problem,
         "driver": lambda: None if host.driver_is_proven else "not proven yet",
     }
 

@@ -16,14 +16,19 @@ from chassis import log, metrics, topology, waiting
 from chassis.bus import Link, open_channel
 from chassis.call import Caller
 from chassis.db import Store
-from chassis.health import serve_health
+from chassis.hands import Hands
+from chassis.health import missing_consumer, serve_health
 from chassis.purge import PURGE_SECONDS, purge
 from chassis.relay import Relay
 from chassis.settings import ServiceSettings
+from chassis.sweep import Sweep
 
 CALLS_PREFETCH = 10
 EVENTS_PREFETCH = 5
-LAG_SECONDS = 0.5
+CALLS_WORKERS = 3  # Workers that events leave to calls.
+LAG_SECONDS, LAG_TOLD = 0.05, 0.5  # Looked at so often; told when it was so late.
+WATCH_SECONDS = 10.0
+MOST_MISSES = 3  # Looks in a row that found no consumer of ours: the connection is condemned.
 DISPATCH_AGAIN_SECONDS = 2.0  # Doubling up to a minute: what cannot be taken now waits, and those behind it do not.
 MOST_DISPATCH_SECONDS = 60.0
 COUNT_SECONDS = 5.0
@@ -56,6 +61,7 @@ class Host(SharedExtension):
             clock_offset_file=settings.clock_offset_file,
             pool_size=settings.max_workers + 4,
         )
+        self.hands = Hands(max(1, settings.max_workers - CALLS_WORKERS))
         self.caller = Caller(settings)
         self.relay = Relay(self.store, settings)
         self.store.on_announced = self.relay.wake
@@ -71,12 +77,19 @@ class Host(SharedExtension):
             self.relay.run,
             self._dispatch,
             self._watch_lag,
+            self._watch_consumers,
+            Sweep(self).run,
             self._count,
             self._purge,
             lambda: serve_health(self),
         ]
         for loop in loops:
             self.container.spawn_managed_thread(loop, identifier=getattr(loop, "__qualname__", "loop"))
+
+    @property
+    def is_full(self) -> bool:
+        """Whether every worker is at work: another call would wait."""
+        return self.container._worker_pool.free() <= 0
 
     def quiet(self) -> None:
         """Take no more messages; what is in hand goes on. Called by each entrypoint's stop."""
@@ -168,6 +181,7 @@ class Host(SharedExtension):
         entrypoint = self.serving.get(name)
         if entrypoint is None:
             metrics.calls_served.labels(method="unknown", outcome="unknown").inc()
+            _log.warning("call_unknown", method=name[:100])
             self.ack(message)
             return
         entrypoint.take(message)
@@ -192,10 +206,35 @@ class Host(SharedExtension):
     def _purge(self) -> None:
         while not self.stopping.wait(PURGE_SECONDS):
             try:
-                with self.store.transaction() as (session, now):
-                    purge(session, now=now)
+                self._purge_all()
             except Exception as error:  # The next turn may succeed.
                 _log.warning("purge_failed", **log.describe(error))
+
+    def _purge_all(self) -> None:
+        """One batch after the other until nothing is too old: more may come between two turns than one batch holds."""
+        purged = 1
+        while purged and not self.stopping.is_set():
+            with self.store.transaction() as (session, now):
+                purged = purge(session, now=now)
+
+    def _watch_consumers(self) -> None:
+        """See that the broker still counts this process among the consumers of each queue: a connection may live and be deaf."""
+        misses = 0
+        while not self.stopping.is_set():
+            missing = self._look_for_consumers()
+            misses = misses + 1 if missing else 0
+            if misses >= MOST_MISSES:
+                _log.error("consumer_missing", queue=missing)
+                self.listener.condemn()
+                misses = 0
+            self.stopping.wait(WATCH_SECONDS)
+
+    def _look_for_consumers(self) -> str | None:
+        try:
+            return missing_consumer(self.settings.amqp_url, self.expected_queues()) if self.listener.is_up.is_set() else None
+        except Exception as error:  # The broker is away, or slow: the link notices by itself.
+            _log.info("consumers_not_seen", error=type(error).__name__)
+            return None
 
     def _count(self) -> None:
         while not self.stopping.wait(COUNT_SECONDS):
@@ -209,7 +248,10 @@ class Host(SharedExtension):
         while not self.stopping.is_set():
             before = time.monotonic()
             self.stopping.wait(LAG_SECONDS)
-            metrics.loop_lag_seconds.set(max(0.0, time.monotonic() - before - LAG_SECONDS))
+            lag = max(0.0, time.monotonic() - before - LAG_SECONDS)
+            metrics.loop_lag_seconds.observe(lag)
+            if lag > LAG_TOLD:
+                _log.warning("loop_lagged", seconds=round(lag, 3))
 
 
 class Shares:

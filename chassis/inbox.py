@@ -1,10 +1,10 @@
 """`@handles(event)`: a handler that hears an event once per message, whatever happens on the way.
 
-Outcomes: done (acknowledged); later (set aside with a time, acknowledged); dead (set aside for an operator, acknowledged);
-database down (kept, not acknowledged, tried again with a growing wait). None of them stops the queue.
+Outcomes: done, repeated or superseded (acknowledged); later (set aside with a time, acknowledged); dead (set aside for an
+operator, acknowledged); database down (kept, not acknowledged, tried again with a growing wait). None of them stops the queue.
 """
 
-import time
+import re
 from functools import partial
 from typing import Any
 from uuid import uuid4
@@ -16,26 +16,29 @@ from chassis import log, metrics
 from chassis.backoff import waits
 from chassis.context import AlreadyDone, Context
 from chassis.db import DatabaseIsDown
-from chassis.guards import OncePerMessage
+from chassis.guards import NewestOfAggregate, OncePerMessage, Superseded
 from chassis.host import Shares
-from chassis.parked import Received, claim_due, forget, park
+from chassis.parked import Received, claim_alone, forget, park
 from chassis.subject import service_subject
 from chassis.wire import CallFailed, UnreadableMessage, decode
 from contracts import catalogue
 from contracts.errors import TooMany, Unavailable
 from contracts.event import Event
 
-SWEEP_SECONDS = 0.5
 _MAY_HEAL = (Unavailable, TooMany, CallFailed)
 
 _log = log.get()
 
 
 class Handles(Shares, Entrypoint):
-    """Binds one or several events to a service's Python method; its name is part of a durable queue's name."""
+    """Binds one or several events to a service's Python method; its name is part of a durable queue's name.
 
-    def __init__(self, *events: Event, **kwargs: Any) -> None:
+    `projects` says that the method keeps what the event carries as an aggregate's state: an older version is then skipped.
+    """
+
+    def __init__(self, *events: Event, projects: bool = False, **kwargs: Any) -> None:
         self.events = list(events)
+        self.projects = projects
         super().__init__(**kwargs)
 
     @property
@@ -45,10 +48,6 @@ class Handles(Shares, Entrypoint):
     def setup(self) -> None:
         self.host.prepare()
         self.host.handling[self.handler] = self
-
-    def start(self) -> None:
-        if next(iter(self.host.handling.values())) is self:
-            self.container.spawn_managed_thread(self._sweep, identifier="parked messages")
 
     def stop(self) -> None:
         self.host.quiet()
@@ -62,31 +61,59 @@ class Handles(Shares, Entrypoint):
         """Set aside what the broker gave up delivering to any handler of this service."""
         died_at = (message.headers or {}).get("x-death", [{}])[0]
         received = _read(died_at.get("queue", self.handler), message)
-        reason = f"the broker gave up: {died_at.get('reason', 'unknown')}"
-        self._set_aside_soon(received, partial(self.host.ack, message), reason)
+        why = died_at.get("reason", "unknown")
+        metrics.messages_dead_lettered.labels(queue=received.handler, reason=why).inc()
+        _log.error("event_dead_lettered", handler=received.handler, message_id=received.message_id, reason=why)
+        # It may have been in hand beside the one that ended the process so often: run alone, it shows which it is.
+        alone = why == "delivery_limit" and received.handler in self.host.handling
+        self._set_aside_soon(received, partial(self.host.ack, message), f"the broker gave up: {why}", must_be_alone=alone)
 
     def take_parked(self, received: Received) -> None:
         """Run the handler on what was set aside."""
         self._run(received, lambda: None)
+
+    def take_alone(self, received: Received) -> None:
+        """Run the handler on what was set aside while no other event is in hand."""
+
+        def begin() -> None:
+            with self.host.store.transaction() as (session, _):
+                claimed = claim_alone(session, received)
+            if claimed:
+                self._begin(received, lambda: None, self._facts(received))
+            else:
+                self.host.hands.finished()
+
+        self.host.hands.take_alone(lambda: self.host.aside(begin))
 
     def _run(self, received: Received, ack: Any) -> None:
         try:
             facts = self._facts(received)
         except UnreadableMessage as error:
             metrics.messages_unreadable.labels(queue=self.handler).inc()
+            _log.error("event_unreadable", handler=self.handler, message_id=received.message_id, reason=str(error))
             self._set_aside_soon(received, ack, f"unreadable: {error}")
             return
         if facts is None:
+            _log.warning("event_unknown", handler=self.handler, message_id=received.message_id)
             self.host.aside(partial(self._finish, received, ack, "unknown"))
             return
+        self.host.hands.take(lambda: self.host.again(lambda _: self._begin(received, ack, facts), None))
+
+    def _begin(self, received: Received, ack: Any, facts: dict[str, Any] | None) -> None:
+        """Give a message to a worker; a hand was taken for it, and is given back when it is done."""
         context = Context(
             subject=service_subject(self.host.settings.name),
             request_id=_request_id(received),
             cause=f"{self.handler}|{received.message_id}",
-            guard=OncePerMessage(self.handler, str(received.message_id)),
+            guard=self._guard(received),
         )
         done = partial(self._done, received, ack)
         self.container.spawn_worker(self, (), facts, context_data={"context": context}, handle_result=done)
+
+    def _guard(self, received: Received) -> OncePerMessage:
+        if not self.projects:
+            return OncePerMessage(self.handler, str(received.message_id))
+        return NewestOfAggregate(self.handler, str(received.message_id), *_aggregate(received))
 
     def _facts(self, received: Received) -> dict[str, Any] | None:
         if not received.message_id:
@@ -95,6 +122,8 @@ class Handles(Shares, Entrypoint):
         event = catalogue.events().get(received.event or "")
         if event is None or event.name not in {known.name for known in self.events}:
             return None
+        if self.projects:
+            _aggregate(received)
         try:
             return event.carries().load(body)  # type: ignore[return-value]
         except ValidationError as error:
@@ -107,11 +136,16 @@ class Handles(Shares, Entrypoint):
         except Exception as failure:  # Nothing after the work may end the process, nor leave the message unsettled.
             _log.error("conclusion_failed", handler=self.handler, **log.describe(failure))
             self.host.aside(partial(self._conclude, received, ack, error))
+        finally:
+            self.host.hands.finished()
         return None, None
 
     def _conclude(self, received: Received, ack: Any, error: Exception | None) -> None:
         if error is None or isinstance(error, AlreadyDone):
-            self._finish(received, ack, "done" if error is None else "repeated")
+            outcome = "done" if error is None else "superseded" if isinstance(error, Superseded) else "repeated"
+            if error is not None:
+                _log.info(f"event_{outcome}", handler=self.handler, message_id=received.message_id)
+            self._finish(received, ack, outcome)
         elif isinstance(error, DatabaseIsDown) and not self._is_database_there():  # Else another service's: it was asked.
             self._wait_for_database()
             self.host.again(lambda _: self._run(received, ack), None)
@@ -127,11 +161,11 @@ class Handles(Shares, Entrypoint):
         metrics.events_handled.labels(handler=self.handler, outcome=outcome).inc()
         ack()
 
-    def _set_aside_soon(self, received: Received, ack: Any, reason: str) -> None:
-        self.host.aside(partial(self._set_aside, received, ack, reason, may_heal=False))
+    def _set_aside_soon(self, received: Received, ack: Any, reason: str, **how: bool) -> None:
+        self.host.aside(partial(self._set_aside, received, ack, reason, may_heal=False, **how))
 
-    def _set_aside(self, received: Received, ack: Any, reason: str, *, may_heal: bool) -> None:
-        state = self._until_stored(park, received, reason=reason, may_heal=may_heal)
+    def _set_aside(self, received: Received, ack: Any, reason: str, **how: bool) -> None:
+        state = self._until_stored(park, received, reason=reason, **how)
         if state:
             metrics.events_handled.labels(handler=self.handler, outcome=state).inc()
             ack()
@@ -160,26 +194,18 @@ class Handles(Shares, Entrypoint):
             return False
         return True
 
-    def _sweep(self) -> None:
-        """Run again what was set aside, when its time has come."""
-        while not self.host.stopping.wait(SWEEP_SECONDS):
-            try:
-                with self.host.store.transaction() as (session, now):
-                    due = claim_due(session, now=now)
-                for received in due:
-                    entrypoint = self.host.handling.get(received.handler)
-                    if entrypoint:
-                        entrypoint.take_parked(received)
-                    else:
-                        self._set_aside_soon(received, lambda: None, "no handler of this name any more")
-            except Exception as error:
-                _log.warning("sweep_failed", **log.describe(error))
-                time.sleep(SWEEP_SECONDS)
-
 
 def _request_id(received: Received) -> str:
     given = received.headers.get("request_id")
     return given if isinstance(given, str) and given and "\x00" not in given else uuid4().hex
+
+
+def _aggregate(received: Received) -> tuple[str, int]:
+    """Which aggregate's state it carries, and its version."""
+    aggregate, version = received.headers.get("aggregate_id"), str(received.headers.get("aggregate_version"))
+    if not isinstance(aggregate, str) or not aggregate or "\x00" in aggregate or not re.fullmatch(r"\d{1,18}", version, re.ASCII):
+        raise UnreadableMessage("no aggregate_id or no aggregate_version")
+    return aggregate, int(version)
 
 
 def _read(handler: str, message: Any) -> Received:

@@ -28,6 +28,15 @@ def create_chassis_tables(op: Operations | Any) -> None:
     tables.metadata.create_all(op.get_bind(), checkfirst=False)
 
 
+def complete_chassis_tables(op: Operations | Any) -> None:
+    """Bring the tables of a database that was made earlier to what they are now; what it has already is left as it is."""
+    op.execute("ALTER TABLE outbox ADD COLUMN IF NOT EXISTS failure_count integer NOT NULL DEFAULT 0")
+    op.execute("ALTER TABLE parked ADD COLUMN IF NOT EXISTS claimed_at timestamptz")
+    op.execute("ALTER TABLE parked DROP CONSTRAINT ck_parked_state")
+    op.execute(f"ALTER TABLE parked ADD CONSTRAINT ck_parked_state CHECK (state IN {tables.PARKED_STATES})")
+    tables.metadata.create_all(op.get_bind(), tables=[tables.applied_versions, tables.audit])
+
+
 def drop_chassis_tables(op: Operations | Any) -> None:
     """Undo `create_chassis_tables`."""
     tables.metadata.drop_all(op.get_bind(), checkfirst=False)

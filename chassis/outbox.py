@@ -13,9 +13,11 @@ from contracts.event import Event
 def announce(session: Session, event: Event, *, aggregate_version: int | None = None, **facts: Any) -> None:
     """Write one fact into the outbox of this transaction; the relay publishes it after the commit.
 
-    `aggregate_version` gates projections: pass it for events that carry an aggregate's whole new state.
+    `aggregate_version` gates projections: given for the events that are versioned, and for them alone.
     """
     payload = event.carries().dump(facts)
+    if event.is_versioned != (aggregate_version is not None):
+        raise TypeError(f"{event.name} is {'' if event.is_versioned else 'not '}versioned")
     missing = set(event.carries._declared_fields) - set(facts)
     if missing or set(facts) - set(event.carries._declared_fields):
         raise TypeError(f"{event.name} carries {sorted(event.carries._declared_fields)}, not {sorted(facts)}")

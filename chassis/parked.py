@@ -1,4 +1,4 @@
-"""Messages set aside: waiting for their next attempt on a schedule, or dead until an operator decides.
+"""Messages set aside: waiting for their next attempt on a schedule, to be run alone, or dead until an operator decides.
 
 Independent of the broker's own redelivery, so that a failing message neither spins nor stops its queue.
 """
@@ -22,6 +22,7 @@ SCHEDULE = (1, 5, 30, 300, 1800)  # Seconds before the first attempts; then ever
 HOURLY = 3600
 GIVEN_UP_AFTER = timedelta(hours=24)
 LEASE = timedelta(seconds=60)
+KILLS = "its process ended while it ran alone"
 KEPT_BYTES = 64 * 1024  # Of a body that is too large to be a message of ours.
 
 
@@ -52,13 +53,19 @@ def next_attempt(attempt_count: int, first_seen_at: datetime, now: datetime) -> 
     return now + timedelta(seconds=seconds)
 
 
-def park(session: Session, received: Received, *, reason: str, may_heal: bool, now: datetime) -> str:
+def park(session: Session, received: Received, *, reason: str, may_heal: bool, must_be_alone: bool = False, now: datetime) -> str:
     """Set a message aside, or count one more attempt of one set aside; answers its state."""
     attempts = received.attempt_count + 1
     first_seen_at = session.scalar(_one(received, parked.c.first_seen_at)) or now
     at = next_attempt(attempts, first_seen_at, now) if may_heal else None
-    state = "waiting" if at else "dead"
-    changed = {"state": state, "reason": reason[:2000], "attempt_count": attempts, "next_attempt_at": at}
+    state = "alone" if must_be_alone else "waiting" if at else "dead"
+    changed = {
+        "state": state,
+        "reason": reason[:2000],
+        "attempt_count": attempts,
+        "next_attempt_at": at,
+        "claimed_at": None,
+    }
     row = {
         "parked_id": new_id(),
         "handler": received.handler,
@@ -81,16 +88,33 @@ def forget(session: Session, received: Received) -> None:
 
 
 def claim_due(session: Session, *, now: datetime, limit: int = 20) -> list[Received]:
-    """Messages whose time has come; nobody else takes them for a minute."""
+    """Take what is due, oldest first; a claim that never ends is due again after the lease, and is then to be run alone."""
+    is_due = (parked.c.state == "waiting") & (parked.c.next_attempt_at <= now)
+    never_ended = sa.update(parked).where(is_due, parked.c.claimed_at.is_not(None))
+    session.execute(never_ended.values(state="alone", next_attempt_at=None, claimed_at=None))
     due = (
         sa.select(parked.c.parked_id)
-        .where(parked.c.state == "waiting", parked.c.next_attempt_at <= now)
+        .where(is_due)
         .order_by(parked.c.next_attempt_at)
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
-    statement = sa.update(parked).where(parked.c.parked_id.in_(due)).values(next_attempt_at=now + LEASE).returning(parked)
-    return [_received(row) for row in session.execute(statement)]
+    claimed = sa.update(parked).where(parked.c.parked_id.in_(due)).values(next_attempt_at=now + LEASE, claimed_at=now)
+    return [_received(row) for row in session.execute(claimed.returning(parked))]
+
+
+def next_alone(session: Session) -> Received | None:
+    """The oldest message that is to be run with no other."""
+    oldest = sa.select(parked).where(parked.c.state == "alone").order_by(parked.c.first_seen_at, parked.c.parked_id).limit(1)
+    row = session.execute(oldest).one_or_none()
+    return _received(row) if row else None
+
+
+def claim_alone(session: Session, received: Received) -> bool:
+    """Call it dead before it runs, so that this is what it is if it ends the process; False when somebody else has it."""
+    mine = (parked.c.parked_id == received.parked_id) & (parked.c.state == "alone")
+    dead = {"state": "dead", "reason": KILLS, "next_attempt_at": None, "claimed_at": None}
+    return session.execute(sa.update(parked).where(mine).values(dead)).rowcount == 1  # type: ignore[attr-defined]
 
 
 def _is(received: Received) -> sa.ColumnElement[bool]:

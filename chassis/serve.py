@@ -25,15 +25,23 @@ from chassis.wire import (
     reply_refusal,
     reply_result,
 )
-from contracts.errors import Forbidden, Invalid, Refusal
+from contracts.errors import Forbidden, Invalid, Refusal, Unavailable
 from contracts.method import Method
 from contracts.vocabulary import SubjectKind
+
+# A call that waited longer, in seconds, is refused while all workers are at work: behind a backlog each would otherwise be served
+# just before its caller gives up, or after.
+MOST_WAITED = 0.5
 
 _log = log.get()
 
 
 class CallerIsNotDeclared(Forbidden):
     """Cet appel n'est pas permis à ce service."""
+
+
+class ServiceIsBusy(Unavailable):
+    """Le service est très sollicité ; réessayez dans quelques instants."""
 
 
 class KeyIsMissing(Invalid):
@@ -73,14 +81,20 @@ class Serves(Shares, Entrypoint):
             return
         if headers.seconds_left() <= 0:
             metrics.calls_expired.labels(method=self.method.name).inc()
+            _log.info("call_expired", method=self.method.name, request_id=headers.request_id)
             self.host.ack(message)
             return
         taken = _Taken(message, headers)
+        if self.host.is_full and headers.seconds_waited() > MOST_WAITED:
+            metrics.calls_shed.labels(method=self.method.name).inc()
+            self._answer(taken, reply_refusal(ServiceIsBusy()), ServiceIsBusy.kind)
+            return
         try:
             context, request = self._admit(message, headers, raw)
         except UnreadableMessage as error:
             self._drop(message, error)
         except Refusal as refusal:
+            _log.info("call_refused", method=self.method.name, refusal=type(refusal).__name__, request_id=headers.request_id)
             self._answer(taken, reply_refusal(refusal), refusal.kind)
         else:
             done = partial(self._done, taken)

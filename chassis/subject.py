@@ -6,7 +6,6 @@ services hold public keys only. Only the gateway may speak for people; every oth
 
 import base64
 import binascii
-import time
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -15,6 +14,7 @@ import orjson
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from chassis.clock import unix_now
 from contracts.errors import Forbidden, Unauthenticated
 from contracts.vocabulary import SubjectKind
 
@@ -91,7 +91,7 @@ def verify(token: str, keys: dict[str, Ed25519PublicKey], *, at: float | None = 
         part, _, signature = token.partition(".")
         claims = orjson.loads(_decode(part))
         keys[claims["iss"]].verify(_decode(signature), part.encode("ascii"))
-        if float(claims["exp"]) < (time.time() if at is None else at):
+        if float(claims["exp"]) < (unix_now() if at is None else at):
             raise SubjectIsNotValid()
     except (ValueError, KeyError, TypeError, binascii.Error, InvalidSignature):
         raise SubjectIsNotValid() from None

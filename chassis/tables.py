@@ -25,6 +25,7 @@ outbox = sa.Table(
     sa.Column("request_id", sa.Text),
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("published_at", Instant),
+    sa.Column("failure_count", sa.Integer, nullable=False, server_default="0"),  # How often it could not be made a message.
     sa.UniqueConstraint("message_id"),
     sa.Index("ix_outbox_unpublished", "id", postgresql_where=sa.text("published_at IS NULL")),
     sa.Index("ix_outbox_unpublished_aggregate", "aggregate_id", "id", postgresql_where=sa.text("published_at IS NULL")),
@@ -39,7 +40,7 @@ inbox = sa.Table(
     sa.Column("handled_at", Instant, nullable=False, index=True),
 )
 
-PARKED_STATES = ("waiting", "dead")  # For their next attempt; for an operator's decision.
+PARKED_STATES = ("waiting", "alone", "dead")  # For the next attempt; to be run with no other; for an operator's decision.
 
 parked = sa.Table(
     "parked",
@@ -56,10 +57,43 @@ parked = sa.Table(
     sa.Column("attempt_count", sa.Integer, nullable=False),
     sa.Column("first_seen_at", Instant, nullable=False),
     sa.Column("next_attempt_at", Instant),
+    sa.Column("claimed_at", Instant),  # When the attempt began that has not ended yet, or never did.
     sa.CheckConstraint(f"state IN {PARKED_STATES}", name="state"),
     sa.UniqueConstraint("handler", "message_id"),
     sa.Index("ix_parked_due", "next_attempt_at", postgresql_where=sa.text("state = 'waiting'")),
 )
+
+applied_versions = sa.Table(
+    "applied_versions",
+    metadata,
+    sa.Column("handler", sa.Text, primary_key=True),
+    sa.Column("aggregate_id", sa.Text, primary_key=True),
+    sa.Column("version", sa.BigInteger, nullable=False),
+)
+
+audit = sa.Table(
+    "audit",
+    metadata,
+    sa.Column("id", sa.BigInteger, sa.Identity(), primary_key=True),
+    sa.Column("at", Instant, nullable=False, index=True),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("action", sa.Text, nullable=False),
+    sa.Column("about", sa.Text, nullable=False),
+    sa.Column("facts", JSONB, nullable=False),
+    sa.Column("request_id", sa.Text),
+)
+
+# Written once, never changed: by whoever it is, but for what `chassis.purge` deletes after its time.
+_APPEND_ONLY = """
+CREATE OR REPLACE FUNCTION refuse_to_change_audit() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'DELETE' AND current_setting('emplois.purging', true) = 'on' THEN RETURN OLD; END IF;
+    RAISE EXCEPTION 'audit is append-only';
+END $$;
+CREATE TRIGGER refuse_to_change_audit BEFORE UPDATE OR DELETE ON audit FOR EACH ROW EXECUTE FUNCTION refuse_to_change_audit();
+"""
+sa.event.listen(audit, "after_create", sa.DDL(_APPEND_ONLY))
+sa.event.listen(audit, "after_drop", sa.DDL("DROP FUNCTION IF EXISTS refuse_to_change_audit"))
 
 idempotent_results = sa.Table(
     "idempotent_results",

@@ -4,14 +4,14 @@ Bodies are one JSON object; what JSON has no type for (UUID, instant, date, enum
 """
 
 import math
-import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
 import orjson
 from marshmallow import Schema, ValidationError
 
+from chassis.clock import unix_now
 from contracts.errors import Invalid, Refusal, Unavailable
 from contracts.fields import lenient, pointers
 from contracts.method import Method
@@ -50,12 +50,14 @@ class CallHeaders:
     subject: str
     request_id: str
     idempotency_key: str | None = None
+    sent_at: float | None = field(default_factory=unix_now)  # Unix seconds.
 
     def to_wire(self) -> dict[str, Any]:
         headers: dict[str, Any] = {
             "deadline": repr(self.deadline),
             "subject": self.subject,
             "request_id": self.request_id,
+            "sent_at": repr(self.sent_at),
         }
         if self.idempotency_key:
             headers["idempotency_key"] = self.idempotency_key
@@ -65,10 +67,15 @@ class CallHeaders:
     def from_wire(cls, headers: dict[str, Any] | None) -> "CallHeaders":
         headers = headers or {}
         key = _text(headers, "idempotency_key") if headers.get("idempotency_key") is not None else None
-        return cls(_instant(headers, "deadline"), _text(headers, "subject"), _text(headers, "request_id"), key)
+        sent_at = _instant(headers, "sent_at") if "sent_at" in headers else None
+        return cls(_instant(headers, "deadline"), _text(headers, "subject"), _text(headers, "request_id"), key, sent_at)
 
     def seconds_left(self) -> float:
-        return self.deadline - time.time()
+        return self.deadline - unix_now()
+
+    def seconds_waited(self) -> float:
+        """How long it has been on its way; none where its sender does not tell."""
+        return unix_now() - self.sent_at if self.sent_at is not None else 0.0
 
 
 def _text(headers: dict[str, Any], name: str) -> str:

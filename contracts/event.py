@@ -23,13 +23,15 @@ class Event:
     """One kind of fact of one service.
 
     `heard_by` names the handlers, `service.handler`: the durable queues are computed from it, so that nothing is published
-    before every listener's queue stands. `about` names the field that is the aggregate's id.
+    before every listener's queue stands. `about` names the field that is the aggregate's id. `is_versioned` says that it carries
+    the aggregate's whole new state, with a version that only grows: projections are made from such facts alone.
     """
 
     name: str
     carries: type[Schema]
     about: str
     heard_by: tuple[str, ...]
+    is_versioned: bool = False
 
     @property
     def service(self) -> str:
@@ -40,7 +42,7 @@ class Event:
         return self.name.partition(".")[2]
 
 
-def event(name: str, /, *, about: str, heard_by: Iterable[str] = (), **carries: Any) -> Event:
+def event(name: str, /, *, about: str, heard_by: Iterable[str] = (), is_versioned: bool = False, **carries: Any) -> Event:
     """Declare a fact. Secrets never travel in events."""
     service, _, fact = name.partition(".")
     schema = type("".join(word.capitalize() for word in fact.split("_")), (Fact,), dict(carries))
@@ -48,4 +50,4 @@ def event(name: str, /, *, about: str, heard_by: Iterable[str] = (), **carries: 
         raise ValueError(f"{name}: unknown service, or not about one of its fields")
     if holds_secret(schema):
         raise ValueError(f"{name}: a secret in an event")
-    return Event(name=name, carries=schema, about=about, heard_by=tuple(heard_by))
+    return Event(name=name, carries=schema, about=about, heard_by=tuple(heard_by), is_versioned=is_versioned)

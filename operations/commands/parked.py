@@ -11,7 +11,7 @@ from contracts.vocabulary import SERVICES
 from operations.commands.asking import Services, console, fail, moment, say, services
 from operations.statuses import WRONG_USE
 
-STATES = {"waiting": "attend", "dead": "abandonné"}
+STATES = {"waiting": "attend", "alone": "attend d'être traité seul", "dead": "abandonné"}
 service_argument = click.argument("service", type=click.Choice(SERVICES))
 
 
