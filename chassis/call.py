@@ -18,7 +18,7 @@ from chassis.bus import BROKEN, Link, open_channel, user_of
 from chassis.clock import unix_now
 from chassis.context import Context
 from chassis.settings import BusSettings
-from chassis.subject import Subject, service_subject, sign_subject
+from chassis.subject import Signer, Subject, service_subject
 from chassis.wire import (
     CALLS,
     CONTENT_TYPE,
@@ -60,6 +60,7 @@ class Caller:
 
     def __init__(self, settings: BusSettings) -> None:
         self._settings = settings
+        self._signer = Signer(settings.signing_key)
         self._user = user_of(settings.amqp_url)
         self._waiting: dict[str, _Waiting] = {}
         self._unconfirmed: dict[int, str] = {}
@@ -113,7 +114,7 @@ class Caller:
 
     def sign(self, subject: Subject, deadline: float) -> str:
         """A subject signed by this participant."""
-        return sign_subject(subject, self._settings.signing_key, expires_at=deadline + 1)
+        return self._signer.sign(subject, expires_at=deadline + 1)
 
     def _exchange(self, method: Method, body: bytes, headers: CallHeaders, seconds: float) -> bytes:
         if seconds <= 0:

@@ -26,6 +26,7 @@ from contracts.errors import DeadlineHasPassed, Unavailable
 
 STATEMENT_SECONDS = 5.0
 LOCK_SECONDS = 2.0
+RESTED_SECONDS = 1.0
 POOL_WAIT_SECONDS = 1.5  # Shorter than the 2 s within which a full pool is answered 503.
 _TRANSIENT = (pg.DeadlockDetected, pg.SerializationFailure, pg.LockNotAvailable, pg.QueryCanceled, pg.TooManyConnections)
 
@@ -63,23 +64,17 @@ def _wants_now(action: Callable[..., Any]) -> bool:
 
 
 class Store:
-    """One service's database."""
+    """One service's database: a pool for transactions and one for reads on autocommit, each of `pool_size` at most.
 
-    def __init__(self, url: str, name: str, *, clock_offset_file: Path | None = None, pool_size: int = 14) -> None:
+    Two pools, as to change a connection from one use to the other at each checkout costs as much as a statement.
+    """
+
+    def __init__(self, url: str, name: str, *, clock_offset_file: Path | None = None, pool_size: int = 8) -> None:
         self.name = name
         self.url = url
         self.clock_offset_file = clock_offset_file
-        self.engine = sa.create_engine(
-            driver_url(url),
-            connect_args=connect_arguments(name),
-            pool_size=pool_size,
-            max_overflow=0,
-            pool_timeout=POOL_WAIT_SECONDS,
-            pool_pre_ping=True,
-            pool_recycle=600,
-            hide_parameters=True,  # Addresses and names are not for logs.
-        )
-        self.reader = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        self.engine = _engine(url, name, pool_size)
+        self.reader = _engine(url, name, pool_size, isolation_level="AUTOCOMMIT", skip_autocommit_rollback=True)
         self.on_announced: Callable[[], None] = lambda: None
 
     def now_from(self, instant: datetime) -> datetime:
@@ -122,6 +117,39 @@ class Store:
         """Ask for one row; raises when the database does not answer."""
         with self.reader.connect() as connection:
             connection.execute(sa.text("SELECT 1"))
+
+    def close(self) -> None:
+        """Close what is idle in both pools."""
+        self.engine.dispose()
+        self.reader.dispose()
+
+
+def _engine(url: str, name: str, pool_size: int, **options: Any) -> sa.Engine:
+    engine = sa.create_engine(
+        driver_url(url),
+        connect_args=connect_arguments(name),
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=POOL_WAIT_SECONDS,
+        pool_recycle=600,
+        hide_parameters=True,  # Addresses and names are not for logs.
+        **options,
+    )
+
+    @sa.event.listens_for(engine, "checkin")
+    def rests(_connection: Any, record: Any) -> None:
+        record.info["rests_since"] = time.monotonic()
+
+    @sa.event.listens_for(engine, "checkout")
+    def prove(connection: Any, record: Any, _proxy: Any) -> None:
+        """Ask a connection that has rested whether it still lives: one that was used just now costs no question."""
+        if time.monotonic() - record.info.get("rests_since", float("inf")) > RESTED_SECONDS:
+            try:
+                engine.dialect.do_ping(connection)
+            except engine.dialect.loaded_dbapi.Error:
+                raise exc.InvalidatePoolError() from None  # Another one is made, and all that are older go.
+
+    return engine
 
 
 @contextmanager

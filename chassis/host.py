@@ -21,6 +21,7 @@ from chassis.health import missing_consumer, serve_health
 from chassis.purge import PURGE_SECONDS, purge
 from chassis.relay import Relay
 from chassis.settings import ServiceSettings
+from chassis.subject import Verifier
 from chassis.sweep import Sweep
 
 CALLS_PREFETCH = 10
@@ -59,8 +60,9 @@ class Host(SharedExtension):
             settings.database_url,
             settings.name,
             clock_offset_file=settings.clock_offset_file,
-            pool_size=settings.max_workers + 4,
+            pool_size=max(2, settings.max_workers - 2),
         )
+        self.verifier = Verifier(settings.public_keys)
         self.hands = Hands(max(1, settings.max_workers - CALLS_WORKERS))
         self.caller = Caller(settings)
         self.relay = Relay(self.store, settings)
@@ -110,7 +112,7 @@ class Host(SharedExtension):
         self.relay.stop()
         self.listener.stop()
         self.caller.link.stop()
-        self.store.engine.dispose()
+        self.store.close()
 
     def again(self, take: Callable[[Any], None], message: Any, wait: float = DISPATCH_AGAIN_SECONDS) -> None:
         """Hand a message to its entrypoint once more; `wait` is how long, in seconds, if that fails too."""

@@ -14,7 +14,6 @@ from chassis import log, metrics
 from chassis.context import AlreadyDone, Answer, Context
 from chassis.guards import OncePerKey
 from chassis.host import Shares
-from chassis.subject import verify_subject
 from chassis.wire import (
     CallHeaders,
     UnreadableMessage,
@@ -105,7 +104,7 @@ class Serves(Shares, Entrypoint):
         if properties.get("user_id") not in self.method.callers:  # Validated by the broker: it is who is connected.
             raise CallerIsNotDeclared()
         body = decode(properties.get("content_type"), raw)
-        subject = verify_subject(headers.subject, self.host.settings.public_keys)
+        subject = self.host.verifier.verify(headers.subject)
         request = load_request(self.method, body)
         if self.method.changes and not headers.idempotency_key:
             raise KeyIsMissing()

@@ -4,7 +4,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from copy import copy
-from functools import cache
+from functools import cache, lru_cache
 from itertools import islice
 from typing import Any
 
@@ -154,6 +154,11 @@ class PersonName(Text):
         return name
 
 
+@lru_cache(maxsize=2048)  # The same few addresses come again and again, and each costs as much as ten other fields.
+def _normalized(address: str) -> str:
+    return validate_email(address, check_deliverability=False, test_environment=True).normalized
+
+
 class Email(_French, ma.String):
     """An address as typed, trimmed, of valid syntax; compare through `contracts.addresses.email_key`."""
 
@@ -162,7 +167,7 @@ class Email(_French, ma.String):
         if len(address) > 254:
             raise ValidationError("Cette adresse e-mail est trop longue (254 caractères au plus).")
         try:
-            return validate_email(address, check_deliverability=False, test_environment=True).normalized
+            return _normalized(address)
         except EmailNotValidError:
             raise ValidationError("Cette adresse e-mail n'est pas valide.") from None
 

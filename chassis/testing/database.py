@@ -57,4 +57,4 @@ class Bench:
         self.clock.write_text(str(by.total_seconds()), encoding="ascii")
 
     def close(self) -> None:
-        self.store.engine.dispose()
+        self.store.close()
