@@ -90,8 +90,9 @@ class Notifications(parked_desk("notifications")):
     def email_magic_link(self, **facts):
         self.db.change(misbehave, account_id=None, confirmation_id=facts["magic_link_id"], issue=facts["issue"])
 
-    @handles(invitations.InvitationSent)
-    def email_invitation(self, **facts): ...
+    @handles(invitations.InvitationSent, projects=True)
+    def email_invitation(self, invitation_id, issue, **facts):
+        self.db.change(write_effect, name=str(issue), cause=str(invitation_id))
 
     @handles(invitations.InvitationAccepted)
     def email_accepted_invitation(self, **facts): ...

@@ -16,7 +16,7 @@ from tests.chassis.conftest import wait_for
 from tests.chassis.test_events import publish_event
 from tests.chassis.test_inbox_outages import effects_of
 
-IN_FLIGHT = 10
+CALLS, EVENTS = 10, 7  # As many as a process has in hand at once.
 PATIENCE = 90  # Three times the bar of 30 s.
 STAFF = {"first_name": "Slow", "last_name": "Dupont", "password": "un long mot de passe"}
 WORKING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state = 'idle in transaction'"
@@ -32,8 +32,8 @@ def ends_well(probe):
     assert "service_did_not_drain" not in probe.log.read_text()
 
 
-def wait_until_all_work(probe):
-    wait_for(lambda: probe.rows(WORKING) == [(IN_FLIGHT,)], explain=probe.log.read_text)
+def wait_until_all_work(probe, count):
+    wait_for(lambda: probe.rows(WORKING) == [(count,)], explain=probe.log.read_text)
 
 
 def publish_slow(servers, probe, by_mail, by_link):
@@ -59,11 +59,11 @@ class TestAServiceAskedToEnd:
         probe = make_probe("notifications").start()
         by_mail, by_link = [uuid4() for _ in range(10)], [uuid4() for _ in range(10)]
         publish_slow(servers, probe, by_mail, by_link)
-        wait_until_all_work(probe)
+        wait_until_all_work(probe, EVENTS)
 
         ends_well(probe)
 
-        assert probe.rows("SELECT count(*) FROM effects") == [(IN_FLIGHT,)]
+        assert probe.rows("SELECT count(*) FROM effects") == [(EVENTS,)]
         probe.start()
         wait_for(lambda: effects_of(probe, by_mail + by_link) == {1}, 30, probe.log.read_text)
         assert probe.rows("SELECT count(*) FROM parked") == [(0,)]
@@ -71,10 +71,10 @@ class TestAServiceAskedToEnd:
     def test_answers_the_calls_in_hand(self, make_probe, make_caller):
         probe = make_probe("accounts").start()
         caller = make_caller("operator", probe.vhost)
-        emails = [f"p{number}@emplois.example" for number in range(IN_FLIGHT)]
-        with ThreadPoolExecutor(IN_FLIGHT) as pool:
+        emails = [f"p{number}@emplois.example" for number in range(CALLS)]
+        with ThreadPoolExecutor(CALLS) as pool:
             answers = [pool.submit(caller.call, accounts.create_staff, {**STAFF, "email": email}) for email in emails]
-            wait_until_all_work(probe)
+            wait_until_all_work(probe, CALLS)
 
             ends_well(probe)
 
