@@ -98,6 +98,16 @@ class Probe:
             result = connection.execute(sa.text(statement), values)
             return list(result) if result.returns_rows else []
 
+    def cpu_seconds(self):
+        """Processor time that the process has used."""
+        user, system = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+    def metric(self, sample):
+        """The value of one sample of `/metrics`, given with its labels; 0 where there is none yet."""
+        lines = self.get("/metrics")[1].decode().splitlines()
+        return next((float(line.rpartition(" ")[2]) for line in lines if line.startswith(f"{sample} ")), 0.0)
+
     def effects(self, cause):
         return self.rows("SELECT count(*) FROM effects WHERE cause = :cause", cause=str(cause))[0][0]
 

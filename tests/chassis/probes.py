@@ -18,8 +18,11 @@ from chassis.providers import Calls, Database
 from chassis.serve import serves
 from contracts import accounts, invitations, notifications, organizations
 from contracts.errors import Conflict, Unavailable
+from tests.sizes import sized
 
-FINE, HEALS, NEVER_HEALS, KILLS, SLOW, PERMANENT, OTHERS_DOWN = range(7)
+FINE, HEALS, NEVER_HEALS, KILLS, SLOW, PERMANENT, OTHERS_DOWN, HANGS, LONG_OUTSIDE, LONG_INSIDE = range(10)
+LONG_SECONDS = sized(16, 60)  # Several heartbeats.
+STATEMENT = 4  # Seconds in the database, below what a statement may take and as long as a heartbeat.
 
 
 def write_effect(session, subject, *, name, cause, now):
@@ -35,13 +38,19 @@ def announce_confirmation(session, subject, *, account_id, confirmation_id, issu
     announce(session, accounts.EmailConfirmationRequested, account_id=account_id, confirmation_id=confirmation_id, issue=issue)
 
 
+def note_attempt(confirmation_id, issue):
+    """Which attempt at this message it is."""
+    seen = Path(os.environ["PROBE_SEEN"])
+    with seen.open("a") as attempts:
+        attempts.write(f"{confirmation_id} {issue} {time.time():.3f}\n")
+    return seen.read_text().count(f"{confirmation_id} ")
+
+
 def misbehave(session, subject, *, account_id, confirmation_id, issue, now):
     """Write an effect, then do what `issue` says."""
     write_effect(session, subject, name="confirmation", cause=str(confirmation_id), now=now)
-    seen = Path(os.environ["PROBE_SEEN"])
-    with seen.open("a") as attempts:
-        attempts.write(f"{confirmation_id} {issue}\n")
-    if issue == NEVER_HEALS or (issue == HEALS and seen.read_text().count(f"{confirmation_id} ") < 3):
+    attempt = note_attempt(confirmation_id, issue)
+    if issue == NEVER_HEALS or (issue == HEALS and attempt < 3):
         raise Unavailable()
     if issue == PERMANENT:
         raise Conflict()
@@ -51,6 +60,18 @@ def misbehave(session, subject, *, account_id, confirmation_id, issue, now):
         os._exit(9)
     if issue == SLOW:
         time.sleep(2)
+    if issue == HANGS and attempt < 2:
+        session.execute(sa.text("SELECT pg_sleep(60)"))
+    if issue == LONG_INSIDE:
+        for _ in range(LONG_SECONDS // STATEMENT):
+            session.execute(sa.text("SELECT pg_sleep(:seconds)"), {"seconds": STATEMENT})
+
+
+def think(confirmation_id, issue):
+    """Take long before the database is asked for anything."""
+    if issue == LONG_OUTSIDE:
+        note_attempt(confirmation_id, issue)
+        time.sleep(LONG_SECONDS)
 
 
 class Notifications(parked_desk("notifications")):
@@ -59,6 +80,7 @@ class Notifications(parked_desk("notifications")):
 
     @handles(accounts.EmailConfirmationRequested)
     def email_confirmation_link(self, **facts):
+        think(facts["confirmation_id"], facts["issue"])
         self.db.change(misbehave, **facts)
 
     @handles(accounts.KnownAddressSignedUp)
@@ -67,10 +89,11 @@ class Notifications(parked_desk("notifications")):
 
     @handles(organizations.MagicLinkRequested)
     def email_magic_link(self, **facts):
-        self.db.change(write_effect, name="magic", cause=str(facts["magic_link_id"]))
+        self.db.change(misbehave, account_id=None, confirmation_id=facts["magic_link_id"], issue=facts["issue"])
 
-    @handles(invitations.InvitationSent)
-    def email_invitation(self, **facts): ...
+    @handles(invitations.InvitationSent, projects=True)
+    def email_invitation(self, invitation_id, issue, **facts):
+        self.db.change(write_effect, name=str(issue), cause=str(invitation_id))
 
     @handles(invitations.InvitationAccepted)
     def email_accepted_invitation(self, **facts): ...
