@@ -160,9 +160,8 @@ class Host(SharedExtension):
             for queue in self.queues():
                 queue(channel).declare()
         if self.serving:
-            self._consume(
-                open_channel(connection, CALLS_AHEAD * self.settings.max_workers), f"{self.settings.name}.calls", self._take_call
-            )
+            channel = open_channel(connection, CALLS_AHEAD * self.settings.max_workers)
+            self._consume(channel, f"{self.settings.name}.calls", self._take_call)
         for handler, entrypoint in self.handling.items():
             self._consume(open_channel(connection, EVENTS_PREFETCH), handler, entrypoint.take)
         if self.handling:

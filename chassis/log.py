@@ -5,7 +5,12 @@ import sys
 import traceback
 from typing import Any
 
+import orjson
 import structlog
+
+
+def _json(facts: dict[str, Any], **_: Any) -> str:
+    return orjson.dumps(facts, default=repr).decode()
 
 
 def configure(participant: str, level: str = "INFO") -> None:
@@ -22,14 +27,14 @@ def configure(participant: str, level: str = "INFO") -> None:
         structlog.processors.format_exc_info,
     ]
     structlog.configure(
-        processors=[*shared, structlog.processors.JSONRenderer()],
+        processors=[*shared, structlog.processors.JSONRenderer(_json)],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level)),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(processor=structlog.processors.JSONRenderer(), foreign_pre_chain=shared)
+        structlog.stdlib.ProcessorFormatter(processor=structlog.processors.JSONRenderer(_json), foreign_pre_chain=shared)
     )
     root = logging.getLogger()
     root.handlers[:] = [handler]
