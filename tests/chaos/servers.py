@@ -126,6 +126,13 @@ class BreakableServers(testing.TestServers):
         finally:
             self.rabbitmqctl("import_definitions", str(self.servers.rabbitmq.home / "definitions.json"))
 
+    def tell(self, vhost):
+        """What the broker says of one vhost: for a failure that only it can explain."""
+        queues = self.rabbitmqctl("list_queues", "-p", vhost, "name", "messages_ready", "messages_unacknowledged", "consumers")
+        channels = self.rabbitmqctl("list_channels", "-p", vhost, "pid", "user", "messages_unacknowledged", "prefetch_count")
+        connections = self.rabbitmqctl("list_connections", "pid", "user", "vhost", "state", "peer_port")
+        return f"{queues}\n{self.rabbitmqctl('list_consumers', '-p', vhost)}\n{channels}\n{connections}"
+
     def close_all_connections(self, vhost):
         """Let the broker end every connection to one vhost."""
         self.rabbitmqctl("close_all_connections", "--vhost", vhost, "a fault")

@@ -3,10 +3,9 @@
 import pytest
 
 from chassis.bus import connect
-from tests.chaos.system import announcing, calling
+from tests.chaos.system import Busy, announcing, calling
 
 QUEUE = "notifications.email_confirmation_link"
-NOBODY_BINDS = pytest.mark.xfail(reason="nobody renews the bindings of an exchange that calls go through", run=False)
 
 
 class TestADeletedQueue:
@@ -20,18 +19,20 @@ class TestADeletedQueue:
         assert '"consumer_cancelled_by_broker"' in system.notifications.log.read_text()
 
 
-@pytest.mark.parametrize(
-    "exchange",
-    ["accounts.events", pytest.param("calls", marks=NOBODY_BINDS), pytest.param("replies", marks=NOBODY_BINDS)],
-)
+@pytest.mark.parametrize("exchange", ["accounts.events", "calls", "replies"])
 class TestADeletedExchange:
     def test_is_declared_again_and_all_arrives(self, servers, system, exchange):
-        with announcing(system) as publishers, calling(system) as callers:
+        with announcing(system) as publishers, calling(system) as callers, renewing(system):
             delete(servers, system, lambda channel: channel.exchange_delete(exchange))
             print(f"{exchange}: well {system.seconds_until_well(15):.1f} s after")
 
         print(system.check_events(publishers.done), "events")
         system.check_calls(callers.done)
+
+
+def renewing(system):
+    """What a service's watch does for its own caller, more often."""
+    return Busy(system.operator.renew, threads=1, pace=2)
 
 
 def delete(servers, system, order):

@@ -55,9 +55,9 @@ def hearing_behind_a_gate(make_probe, servers):
         yield probe, gate, publish
 
 
-def check_each_once(probe, causes, seconds):
+def check_each_once(probe, causes, seconds, servers):
     began = time.monotonic()
-    wait_for(lambda: all(probe.effects(cause) for cause in causes), seconds, lambda: probe.log.read_text()[-3000:])
+    wait_for(lambda: all(probe.effects(cause) for cause in causes), seconds, lambda: tell(probe, causes, servers))
     assert {probe.effects(cause) for cause in causes} == {1}
     assert probe.process.poll() is None
     return time.monotonic() - began
@@ -69,7 +69,7 @@ class TestFaultsOfOneConnection:
     def test_are_survived(self, make_probe, servers):
         with hearing_behind_a_gate(make_probe, servers) as (probe, gate, publish):
             gate.deafen()
-            seconds = check_each_once(probe, publish(20), 45)  # Three times the bar of 15 s.
+            seconds = check_each_once(probe, publish(20), 45, servers)  # Three times the bar of 15 s.
             print(f"N-04: heard by a new connection after {seconds:.1f} s")
             wait_for(lambda: lost(probe) >= 1, 45)
             wait_for(lambda: probe.get("/readyz")[0] == 200, 45)
@@ -79,12 +79,17 @@ class TestFaultsOfOneConnection:
                 causes += publish(3)
                 gate.reset()
                 time.sleep(0.5)
-            seconds = check_each_once(probe, causes, 30)
+            seconds = check_each_once(probe, causes, 30, servers)
             print(f"N-06: {lost(probe) - before:.0f} connections lost in {resets} resets; all heard after {seconds:.1f} s")
             assert 1 < lost(probe) - before < resets / 2  # It waits longer and longer between two attempts.
 
             gate.slow(0.5, 100_000)
-            print(f"N-07: heard after {check_each_once(probe, publish(20), 60):.1f} s")
+            print(f"N-07: heard after {check_each_once(probe, publish(20), 60, servers):.1f} s")
+
+
+def tell(probe, causes, servers):
+    missing = [str(cause) for cause in causes if not probe.effects(cause)]
+    return f"missing: {missing}\n{servers.tell(probe.vhost)}\n{probe.log.read_text()[-3000:]}"
 
 
 def lost(probe):
