@@ -51,7 +51,7 @@ def say(line):
 
 def missing_packages(wanted):
     """Return the Debian packages whose programs are not on this machine."""
-    missing = ["chromium"] if wanted == "dev" and not shutil.which("chromium") else []
+    missing = missing_test_packages() if wanted == "dev" else []
     if not can_make_environments():
         missing.append("python3-venv")
     if not list(Path("/usr/lib/postgresql").glob("*/bin/postgres")) and not shutil.which("postgres"):
@@ -59,6 +59,14 @@ def missing_packages(wanted):
     if not list(Path("/usr/lib/rabbitmq/lib").glob("*/sbin/rabbitmq-server")):
         missing.append("rabbitmq-server")
     return missing
+
+
+def missing_test_packages():
+    """Return what only tests need; nft does nothing for anyone but root."""
+    programs = {"chromium": "chromium", "faketime": "faketime"}
+    if os.geteuid() == 0:
+        programs["nft"] = "nftables"
+    return [package for program, package in programs.items() if not shutil.which(program)]
 
 
 def can_make_environments():

@@ -1,8 +1,12 @@
-"""A small TCP proxy for faults: closed at first, then open; connections of a moment can fall silent while new ones pass."""
+"""A small TCP proxy for faults: closed at first, then open; it cuts, resets, slows, or lets present connections fall silent."""
 
 import contextlib
 import socket
+import struct
 import threading
+import time
+
+RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
 class Forward:
@@ -10,8 +14,10 @@ class Forward:
 
     def __init__(self, host, port):
         self._target = (host, port)
-        self._sockets = []
-        self._silent = set()
+        self._clients, self._servers = [], []
+        self._swallowed = set()
+        self._reset = set()
+        self._delay, self._rate = 0.0, float("inf")
         self.port = 0
         self._reserve()
 
@@ -28,37 +34,63 @@ class Forward:
 
     def silence(self):
         """From now on, what the server says on the present connections is swallowed: they are half-open."""
-        self._silent = set(self._sockets)
+        self._swallowed = set(self._servers)
+
+    def deafen(self):
+        """From now on, what the clients say on the present connections is swallowed: they are half-open the other way."""
+        self._swallowed = set(self._clients)
+
+    def reset(self):
+        """Cut every connection by RST, on both sides; new ones pass."""
+        cut, self._clients, self._servers = self._clients + self._servers, [], []
+        self._reset |= set(cut)
+        for each in cut:
+            with contextlib.suppress(OSError):  # Gone already.
+                each.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
+                each.shutdown(socket.SHUT_RD)  # Says nothing to the peer, and wakes the thread that reads.
+            each.close()
+
+    def slow(self, seconds, bytes_per_second):
+        """From now on, each piece of what the server says comes so much later, and all of it at most so fast."""
+        self._delay, self._rate = seconds, bytes_per_second
 
     def open(self):
         self._listener.listen(64)
-        threading.Thread(target=self._accept, daemon=True).start()
+        threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
 
     def close(self):
-        for each in [self._listener, *self._sockets]:
+        for each in [self._listener, *self._clients, *self._servers]:
             with contextlib.suppress(OSError):  # Never connected, or gone already.
                 each.shutdown(socket.SHUT_RDWR)
             each.close()
+        self._clients, self._servers = [], []
 
-    def _accept(self):
+    def _accept(self, listener):
         while True:
             try:
-                client, _ = self._listener.accept()
+                client, _ = listener.accept()
             except OSError:
                 return
-            server = socket.create_connection(self._target)
-            self._sockets += [client, server]
+            try:
+                server = socket.create_connection(self._target)
+            except OSError:  # Nobody is there: the client is told so.
+                client.close()
+                continue
+            self._clients.append(client)
+            self._servers.append(server)
             for source, target in ((client, server), (server, client)):
-                threading.Thread(target=self._pass_on, args=(source, target, target is client), daemon=True).start()
+                threading.Thread(target=self._pass_on, args=(source, target), daemon=True).start()
 
-    def _pass_on(self, source, target, to_client):
+    def _pass_on(self, source, target):
         try:
             while data := source.recv(65536):
-                if not (to_client and target in self._silent):
+                if source in self._servers:
+                    time.sleep(self._delay + len(data) / self._rate)
+                if source not in self._swallowed:
                     target.sendall(data)
         except OSError:
             pass  # One side went: so does the other.
         finally:
-            for each in (source, target):
+            for each in {source, target} - self._reset:
                 with contextlib.suppress(OSError):  # Already down.
                     each.shutdown(socket.SHUT_RDWR)

@@ -52,6 +52,14 @@ class TestPackages:
         assert bootstrap.root_prefix() == (["/usr/bin/sudo", "-n"] if is_terminal and is_known else None)
         assert asked == [["-n", "true"], ["-v"]][: 1 + is_terminal]
 
+    @pytest.mark.parametrize(("user", "needed"), [(0, ["chromium", "faketime", "nftables"]), (1000, ["chromium", "faketime"])])
+    def test_of_the_tests_are_missing_where_their_programs_are(self, user, needed, monkeypatch):
+        monkeypatch.setattr(shutil, "which", lambda name: None)
+        monkeypatch.setattr(bootstrap.os, "geteuid", lambda: user)
+
+        assert bootstrap.missing_packages("dev")[: len(needed)] == needed
+        assert not set(needed) & set(bootstrap.missing_packages("runtime"))
+
 
 class TestLibraries:
     @pytest.fixture(autouse=True)
