@@ -167,6 +167,6 @@ class TestLogs:
         """A-12."""
         token = ask(contract.log_in, email=EMAIL, password=factory.PASSWORD)["session_token"]
         text = running.log.read_text()
-        assert '"event": "service_started"' in text
+        assert '"event":"service_started"' in text
         for secret in (token, factory.PASSWORD, factory.OTHER_PASSWORD, EMAIL, "nobody@"):
             assert secret not in text
