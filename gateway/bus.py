@@ -62,11 +62,17 @@ class Link:
         self._connection = await amqp.connect(self._address, self)
         await self._connection.open(self._address, self._name)
         await self._connection.ask(
+            commands.Queue.Declare(queue=self._queue, exclusive=True, auto_delete=True),
+            *self._routes(),
+            commands.Basic.Consume(queue=self._queue, no_ack=True),
+        )
+
+    def _routes(self) -> tuple[Any, ...]:
+        """What leads requests away and answers here."""
+        return (
             commands.Exchange.Declare(exchange=CALLS, exchange_type=topology.calls.type, durable=True),
             commands.Exchange.Declare(exchange=REPLIES, exchange_type=topology.replies.type, durable=True),
-            commands.Queue.Declare(queue=self._queue, exclusive=True, auto_delete=True),
             commands.Queue.Bind(queue=self._queue, exchange=REPLIES, routing_key=self._queue),
-            commands.Basic.Consume(queue=self._queue, no_ack=True),
         )
 
     @property
@@ -157,11 +163,11 @@ class Link:
             reply.set_exception(error)
 
     async def _probe(self) -> None:
-        """End a connection on which the broker no longer hears us, or has no reply queue of ours."""
+        """End a connection on which the broker no longer hears us, or has no reply queue of ours; renew what leads to it."""
         if self._connection.is_alarmed:  # It hears nobody; its heartbeats tell whether it lives.
             return
         try:
-            await self._connection.ask(commands.Queue.Declare(queue=self._queue, passive=True))
+            await self._connection.ask(commands.Queue.Declare(queue=self._queue, passive=True), *self._routes())
         except (OSError, TimeoutError):
             self._connection.abort()
 

@@ -8,7 +8,7 @@ from chassis.timer import every
 from chassis.tokens import random_token
 from contracts import accounts as contract
 from contracts import organizations
-from services.accounts import actions, joining, passwords
+from services.accounts import accepting, actions, joining, passwords
 
 
 class Accounts(parked_desk("accounts")):  # type: ignore[misc]
@@ -29,16 +29,8 @@ class Accounts(parked_desk("accounts")):  # type: ignore[misc]
 
     @serves(contract.sign_up_invited)
     def sign_up_invited(self, *, claim, password, accepts_terms, **names):
-        admitted = self.db.step(actions.check_claim, claim=claim, public_keys=self.settings.public_keys)
-        password_hash = passwords.make_hash(password, accepts_terms=accepts_terms, email=admitted.admission.email, **names)
-        return self.db.change(
-            actions.sign_up_invited,
-            admitted=admitted,
-            password_hash=password_hash,
-            is_same_password=passwords.matches(password, admitted.password_hash),
-            session_token=random_token(),
-            one_kind_per_email=self.settings.one_kind_per_email,
-            **names,
+        return accepting.sign_up_invited(
+            self.db, self.settings, claim=claim, password=password, accepts_terms=accepts_terms, **names
         )
 
     @serves(contract.get_email_confirmation)

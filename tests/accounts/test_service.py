@@ -1,5 +1,7 @@
 """How the entrypoints are wired, over a real database."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from uuid import uuid4
 
@@ -10,6 +12,7 @@ from chassis.timer import Every
 from contracts import accounts as contract
 from contracts.accounts import AddressHasAnAccount, ClaimIsNotValid, PasswordIsTooWeak
 from contracts.organizations import MagicLinkIsOver
+from services.accounts import passwords
 from services.accounts.service import Accounts
 from tests.contracts.binding import entrypoints
 from tests.factories import accounts as factory
@@ -60,6 +63,24 @@ class TestSignUpInvited:
         self.accept(bench, claim)
         with pytest.raises(AddressHasAnAccount):
             self.accept(bench, claim, factory.OTHER_PASSWORD)
+
+    def test_asked_for_twice_at_once_lets_the_same_person_in_twice(self, bench, monkeypatch):
+        """Both read the claim before either commits: each then hashes for a while, and one finds the account made."""
+        claim, meet = factory.claim(bench, invitation_id=uuid4()), threading.Barrier(2)
+        make_hash, made = passwords.make_hash, []
+
+        def hash_together(*given, **named):
+            made.append(make_hash(*given, **named))
+            if len(made) <= 2:
+                meet.wait(30)
+            return made[-1]
+
+        monkeypatch.setattr(passwords, "make_hash", hash_together)
+        with ThreadPoolExecutor(2) as pool:
+            opened = list(pool.map(lambda _: self.accept(bench, claim), range(2)))
+
+        assert len({one["session"]["account_id"] for one in opened}) == 1
+        assert len({one["session_token"] for one in opened}) == 2
 
     def test_refuses_a_forged_claim_without_hashing(self, bench, monkeypatch):
         claim = factory.claim(bench, key=factory.STRANGERS_KEY)

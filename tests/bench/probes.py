@@ -21,14 +21,16 @@ from contracts.vocabulary import AccountKind
 from tests.bench.contacts import contacts
 from tests.chassis import probes
 
+BY_KEY = sa.select(contacts).where(contacts.c.account_id == sa.bindparam("account_id"))
+
 
 def get_contacts(session, subject, *, account_ids):
-    found = session.execute(sa.select(contacts).where(contacts.c.account_id == account_ids[0])).one()
+    found = session.execute(BY_KEY, {"account_id": account_ids[0]}).one()
     return {"items": [{**found._mapping, "kind": AccountKind(found.kind)}]}
 
 
 def get_email_confirmation(session, subject, *, token):
-    found = session.execute(sa.select(contacts).where(contacts.c.account_id == UUID(token))).one()
+    found = session.execute(BY_KEY, {"account_id": UUID(token)}).one()
     return {"email": found.email, "expires_at": found.expires_at}
 
 

@@ -81,6 +81,10 @@ def check_claim(
     return Admitted(admission, made.password_hash if made else None)
 
 
+class AccountWasMadeMeanwhile(Exception):
+    """The account of the invitation has another password hash than the one that was compared: compare again."""
+
+
 def sign_up_invited(
     session: Database,
     subject: Subject,
@@ -185,7 +189,9 @@ def _made_before(session: Database, admitted: Admitted, is_same_password: bool, 
     account = queries.lock_account_by_email(session, admission.email)
     if account is None:
         raise AddressHasAnAccount()
-    is_theirs = account.invitation_id == admission.invitation_id and account.password_hash == admitted.password_hash
+    is_theirs = account.invitation_id == admission.invitation_id
+    if is_theirs and account.password_hash != admitted.password_hash:
+        raise AccountWasMadeMeanwhile()
     if is_theirs and is_same_password and account.deactivated_at is None:
         return account
     if not may_hold(AccountKind(account.kind), admission.kind, one_kind_per_email=one_kind_per_email):
