@@ -1,6 +1,7 @@
 """Two probe services on the breakable servers, those who announce and call all the time, and the check that all arrives once."""
 
 import contextlib
+import json
 import threading
 import time
 from uuid import uuid4
@@ -100,6 +101,11 @@ class System:
 
 def end_of_log(probe):
     return probe.log.read_text()[-3000:]
+
+
+def facts(probe):
+    """What a probe logged."""
+    return [json.loads(line) for line in probe.log.read_text().splitlines() if line.startswith("{")]
 
 
 def some_address():
