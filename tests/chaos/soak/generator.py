@@ -179,7 +179,8 @@ class Client:
             return
         token = yield email, "confirmer"
         path, password = f"/api/email-confirmations/{token}", {"password": PASSWORD}
-        self.do("confirm", "POST", path, password, headers={}, email=email, organization_id=organization_id)
+        if self.do("confirm", "POST", path, password, headers={}, email=email, organization_id=organization_id) is None:
+            return
         self.log_in(email) if self.organization_id else self._found(organization_id, self.log_in(email))
 
     def _found(self, organization_id, bearer):
