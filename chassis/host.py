@@ -12,6 +12,7 @@ from kombu import Connection, Queue
 from nameko.extensions import SharedExtension
 
 from chassis import log, metrics, topology, waiting
+from chassis.admission import Admission
 from chassis.bus import Link, open_channel
 from chassis.call import Caller
 from chassis.db import Store
@@ -60,6 +61,7 @@ class Host(SharedExtension):
             pool_size=max(2, settings.max_workers - 2),
         )
         self.verifier = Verifier(settings.public_keys)
+        self.admission = Admission()
         self.hands = Hands(max(1, settings.max_workers - CALLS_WORKERS))
         self.caller = Caller(settings)
         self.relay = Relay(self.store, settings)

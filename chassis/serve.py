@@ -28,10 +28,6 @@ from contracts.errors import Forbidden, Invalid, Refusal, Unavailable
 from contracts.method import Method
 from contracts.vocabulary import SubjectKind
 
-# A call that waited longer, in seconds, is refused while all workers are at work: behind a backlog each would otherwise be served
-# just before its caller gives up, or after.
-MOST_WAITED = 0.5
-
 _log = log.get()
 
 
@@ -84,7 +80,7 @@ class Serves(Shares, Entrypoint):
             self.host.ack(message)
             return
         taken = _Taken(message, headers)
-        if self.host.is_full and headers.seconds_waited() > MOST_WAITED:
+        if self.host.admission.refuses(seconds_waited=headers.seconds_waited(), is_full=self.host.is_full):
             metrics.calls_shed.labels(method=self.method.name).inc()
             self._answer(taken, reply_refusal(ServiceIsBusy()), ServiceIsBusy.kind)
             return

@@ -170,12 +170,15 @@ def counting(bench, monkeypatch):
 
         return counted
 
-    sa.event.listen(bench.store.engine, "before_cursor_execute", sent)
+    pools = (bench.store.engine, bench.store.reader)
+    for pool in pools:
+        sa.event.listen(pool, "before_cursor_execute", sent)
     with monkeypatch.context() as patched:
         patched.setattr(passwords, "_verify", hashed(passwords._verify))
         patched.setattr(passwords, "_hash", hashed(passwords._hash))
         yield work
-    sa.event.remove(bench.store.engine, "before_cursor_execute", sent)
+    for pool in pools:
+        sa.event.remove(pool, "before_cursor_execute", sent)
 
 
 def at_once(*actions_to_run):
