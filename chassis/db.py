@@ -64,17 +64,17 @@ def _wants_now(action: Callable[..., Any]) -> bool:
 
 
 class Store:
-    """One service's database: a pool for transactions and one for reads on autocommit, each of `pool_size` at most.
+    """One service's database: a pool of `pool_size` for transactions, one of two less for reads on autocommit.
 
     Two pools, as to change a connection from one use to the other at each checkout costs as much as a statement.
     """
 
-    def __init__(self, url: str, name: str, *, clock_offset_file: Path | None = None, pool_size: int = 8) -> None:
+    def __init__(self, url: str, name: str, *, clock_offset_file: Path | None = None, pool_size: int = 10) -> None:
         self.name = name
         self.url = url
         self.clock_offset_file = clock_offset_file
         self.engine = _engine(url, name, pool_size)
-        self.reader = _engine(url, name, pool_size, isolation_level="AUTOCOMMIT", skip_autocommit_rollback=True)
+        self.reader = _engine(url, name, max(2, pool_size - 2), isolation_level="AUTOCOMMIT", skip_autocommit_rollback=True)
         self.on_announced: Callable[[], None] = lambda: None
 
     def now_from(self, instant: datetime) -> datetime:

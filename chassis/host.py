@@ -58,7 +58,7 @@ class Host(SharedExtension):
             settings.database_url,
             settings.name,
             clock_offset_file=settings.clock_offset_file,
-            pool_size=max(2, settings.max_workers - 2),
+            pool_size=settings.max_workers,
         )
         self.verifier = Verifier(settings.public_keys)
         self.admission = Admission()

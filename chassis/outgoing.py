@@ -68,7 +68,8 @@ def waves(rows: list[Any]) -> Iterator[list[Any]]:
 def mark_published(database: Database, ids: list[int], shift_seconds: float) -> None:
     """Only rows that the broker has confirmed."""
     database.execute(
-        "UPDATE outbox SET published_at = clock_timestamp() + make_interval(secs => %s) WHERE id = ANY(%s)", [shift_seconds, ids]
+        "UPDATE outbox SET published_at = statement_timestamp() + make_interval(secs => %s) WHERE id = ANY(%s)",
+        [shift_seconds, ids],
     )
 
 

@@ -4,6 +4,7 @@ from uuid import uuid4
 
 import pytest
 
+from chassis.bus import connect
 from chassis.testing import subjects
 from chassis.testing.database import Bench
 from tests.chassis import probes
@@ -22,7 +23,10 @@ def listeners(make_probe, servers):
     accounts.environment["ACCOUNTS_AMQP_URL"] = servers.broker_url("admin", accounts.vhost)
     notifications.start()
     accounts.start()
-    return accounts, notifications
+    yield accounts, notifications
+    accounts.stop()
+    with connect(servers.broker_url("admin", accounts.vhost)) as connection:  # No contract knows it, so nobody else deletes it.
+        connection.channel().queue_delete("accounts.remember_confirmation")
 
 
 class TestTwoListenersOfOneEvent:
