@@ -110,6 +110,7 @@ class Link:
         self._stopping = threading.Event()
         self.is_up = threading.Event()
         self._connection: Connection | None = None
+        self._wire: Any = None  # py-amqp's connection under it.
         self._give_up = False
         self._refused: str | None = None
 
@@ -124,6 +125,10 @@ class Link:
     def problem(self) -> str | None:
         """What is wrong with it now; None when it is connected."""
         return None if self.is_up.is_set() else self._refused or "not connected"
+
+    def holds(self, channel: Any) -> bool:
+        """Whether a channel is one of the present connection."""
+        return self._wire is not None and channel.connection is self._wire
 
     def condemn(self) -> None:
         """Replace the connection, though nothing on it has failed."""
@@ -165,6 +170,7 @@ class Link:
     def _open(self) -> None:
         self._give_up = False
         self._connection = connect(self._url)
+        self._wire = self._connection.connection
         with self.writing():
             self._opened(self._connection)
         self.is_up.set()
@@ -185,7 +191,7 @@ class Link:
 
     def _lose(self) -> None:
         self.is_up.clear()
-        connection, self._connection = self._connection, None
+        connection, self._connection, self._wire = self._connection, None, None
         drop(connection)
         self._closed()
 

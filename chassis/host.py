@@ -137,13 +137,14 @@ class Host(SharedExtension):
 
     def ack(self, message: Any) -> None:
         """Settle a message on the channel it came by; one of a lost connection is redelivered, and deduplicated."""
-        try:
-            with self.listener.writing():
-                if message.channel.connection is not None:  # Else it came by a connection that is gone; the present one is well.
+        if self.listener.holds(message.channel):  # Else it came by a connection that is gone; the present one is well.
+            try:
+                with self.listener.writing():
                     message.channel.basic_ack(message.delivery_tag)
-                    return
-        except Exception as error:
-            _log.info("ack_failed", error=type(error).__name__)
+                return
+            except Exception as error:  # Unacknowledged, it would hold its place among those in hand for ever.
+                self.listener.condemn()
+                _log.info("ack_failed", error=type(error).__name__)
         metrics.acks_lost.inc()
 
     def queues(self) -> list[Queue]:
