@@ -47,6 +47,7 @@ def hearing_behind_a_gate(make_probe, servers):
         causes = [uuid4() for _ in range(count)]
         with connect(url) as connection:
             channel = connection.channel()
+            channel.basic_publish = channel.basic_publish_confirm  # A quorum queue may refuse what nobody awaits its word for.
             for cause in causes:
                 publish_event(channel, str(cause), cause)
         return causes

@@ -42,6 +42,7 @@ class TestAMessageThatIsRefusedForGood:
 
         (row,) = probe.rows(DEAD)
         assert (row.message_id, row.state, row.reason.partition(":")[0]) == (str(refused), "dead", "Conflict")
+        probe.wait_until_ready()  # Before it, a signal ends it without ceremony.
         assert probe.stop() == 0
         assert queue_is_empty(servers, probe)
         assert attempts(probe, refused) == 1
@@ -73,6 +74,7 @@ class TestAMessageThatEndsItsProcess:
         assert attempts(probe, killer) == deaths == (DELIVERY_LIMIT + 1) + 1  # As often as delivered, and once alone.
         assert probe.rows(DEAD)[0].reason == "its process ended while it ran alone"
         assert dead_letters(probe) >= {str(killer), *map(str, mates)}
+        probe.wait_until_ready()  # Before it, a signal ends it without ceremony.
         assert probe.stop() == 0
         assert queue_is_empty(servers, probe)
 
