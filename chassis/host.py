@@ -137,14 +137,15 @@ class Host(SharedExtension):
 
     def ack(self, message: Any) -> None:
         """Settle a message on the channel it came by; one of a lost connection is redelivered, and deduplicated."""
-        if self.listener.holds(message.channel):  # Else it came by a connection that is gone; the present one is well.
-            try:
-                with self.listener.writing():
+        try:
+            with self.listener.writing():
+                if self.listener.holds(message.channel):  # Else it came by a connection that is gone; the present one is well.
                     message.channel.basic_ack(message.delivery_tag)
-                return
-            except Exception as error:  # Unacknowledged, it would hold its place among those in hand for ever.
+                    return
+        except Exception as error:
+            if self.listener.holds(message.channel):  # Unacknowledged, it would hold its place among those in hand for ever.
                 self.listener.condemn()
-                _log.info("ack_failed", error=type(error).__name__)
+            _log.info("ack_failed", error=type(error).__name__)
         metrics.acks_lost.inc()
 
     def queues(self) -> list[Queue]:
