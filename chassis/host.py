@@ -6,6 +6,7 @@ The reader of the broker never waits for a worker: messages go through a local q
 import queue
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from kombu import Connection, Queue
@@ -114,9 +115,9 @@ class Host(SharedExtension):
         self.caller.link.stop()
         self.store.close()
 
-    def again(self, take: Callable[[Any], None], message: Any, wait: float = DISPATCH_AGAIN_SECONDS) -> None:
-        """Hand a message to its entrypoint once more; `wait` is how long, in seconds, if that fails too."""
-        self._inbound.put((take, message, wait))
+    def dispatch(self, work: Callable[[], None], wait: float = DISPATCH_AGAIN_SECONDS) -> None:
+        """Do this in its turn, such as to hand a message to its entrypoint; again after `wait` seconds if it fails."""
+        self._inbound.put((work, wait))
 
     def aside(self, work: Callable[[], None]) -> None:
         """Do what may take long, such as to wait for the database, without holding up the next message; again if it fails."""
@@ -126,7 +127,7 @@ class Host(SharedExtension):
                 work()
             except Exception as error:  # A managed thread that fails would end the process.
                 _log.error("aside_failed", **log.describe(error))
-                self._later(lambda _: self.aside(work), None, DISPATCH_AGAIN_SECONDS)
+                self._later(partial(self.aside, work), DISPATCH_AGAIN_SECONDS)
 
         self.container.spawn_managed_thread(run, identifier="aside")
 
@@ -174,7 +175,7 @@ class Host(SharedExtension):
 
     def _consume(self, channel: Any, queue_name: str, take: Callable[[Any], None]) -> None:
         def received(message: Any) -> None:
-            self.again(take, message)
+            self.dispatch(partial(take, message))
 
         tag = channel.basic_consume(queue_name, callback=received, on_cancel=self._cancelled)
         self._consumers.append((channel, tag))
@@ -198,15 +199,15 @@ class Host(SharedExtension):
             item = self._inbound.get()
             if item is None:
                 return
-            take, message, wait = item
+            work, wait = item
             try:
-                take(message)
+                work()
             except Exception as error:  # One message may not stop the next; it is neither lost nor forgotten unsettled.
                 _log.error("dispatch_failed", **log.describe(error))
-                self._later(take, message, wait)
+                self._later(work, wait)
 
-    def _later(self, take: Callable[[Any], None], message: Any, wait: float) -> None:
-        timer = threading.Timer(wait, self.again, (take, message, min(wait * 2, MOST_DISPATCH_SECONDS)))
+    def _later(self, work: Callable[[], None], wait: float) -> None:
+        timer = threading.Timer(wait, self.dispatch, (work, min(wait * 2, MOST_DISPATCH_SECONDS)))
         timer.daemon = True
         timer.start()
 

@@ -76,7 +76,7 @@ class Handles(Shares, Entrypoint):
         """Run the handler on what was set aside while no other event is in hand."""
         facts = self._readable(received, lambda: None)
         if facts is not None:
-            self.host.hands.take_alone(lambda: self.host.aside(partial(self._begin_alone, received, facts)))
+            self.host.hands.take_alone(partial(self.host.aside, partial(self._begin_alone, received, facts)))
 
     def _begin_alone(self, received: Received, facts: dict[str, Any]) -> None:
         with self.host.store.transaction() as (session, _):
@@ -89,7 +89,7 @@ class Handles(Shares, Entrypoint):
     def _run(self, received: Received, ack: Any) -> None:
         facts = self._readable(received, ack)
         if facts is not None:
-            self.host.hands.take(lambda: self.host.again(lambda _: self._begin(received, ack, facts), None))
+            self.host.hands.take(partial(self.host.dispatch, partial(self._begin, received, ack, facts)))
 
     def _readable(self, received: Received, ack: Any) -> dict[str, Any] | None:
         """What the event carries; None when there is nothing to run, and the message is settled."""
@@ -151,7 +151,7 @@ class Handles(Shares, Entrypoint):
             self._finish(received, ack, self._outcome(received, error))
         elif isinstance(error, DatabaseIsDown) and not self._is_database_there():  # Else another service's: it was asked.
             self._wait_for_database()
-            self.host.again(lambda _: self._run(received, ack), None)
+            self.host.dispatch(partial(self._run, received, ack))
         else:
             self._fail(received, ack, error)
 

@@ -30,17 +30,15 @@ class Sweep:
             due = claim_due(session, now=now, limit=max(FEWEST, self._host.hands.room))
             alone = next_alone(session)
         for received in due:
-            self._run(received, "take_parked")
-        if alone and not self._host.hands.awaits_alone:
-            self._run(alone, "take_alone")
+            if handler := self._handler(received):
+                handler.take_parked(received)
+        if alone and not self._host.hands.awaits_alone and (handler := self._handler(alone)):
+            handler.take_alone(alone)
 
-    def _run(self, received: Received, how: str) -> None:
+    def _handler(self, received: Received) -> Any:
+        """Who handles it; where nobody does any more, it is an operator's to decide."""
         handler = self._host.handling.get(received.handler)
-        if handler:
-            getattr(handler, how)(received)
-        else:
-            self._give_up(received)
-
-    def _give_up(self, received: Received) -> None:
-        with self._host.store.transaction() as (session, now):
-            park(session, received, reason="no handler of this name any more", may_heal=False, now=now)
+        if handler is None:
+            with self._host.store.transaction() as (session, now):
+                park(session, received, reason="no handler of this name any more", may_heal=False, now=now)
+        return handler

@@ -1,6 +1,7 @@
 """Messages on their way from the broker's reader to a worker."""
 
 import threading
+from functools import partial
 from types import SimpleNamespace
 
 import amqp
@@ -22,8 +23,8 @@ class TestDispatch:
                 raise ValueError
 
         threading.Thread(target=desk._dispatch, daemon=True).start()
-        desk.again(take, "first")
-        desk.again(take, "second")
+        desk.dispatch(partial(take, "first"))
+        desk.dispatch(partial(take, "second"))
 
         wait_for(lambda: taken == ["first", "second", "first"])
         desk._inbound.put(None)
