@@ -4,7 +4,6 @@ The two usual cursors do not: they are kept here as controls.
 """
 
 import random
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
@@ -18,6 +17,7 @@ from chassis.outbox import announce
 from chassis.testing import subjects
 from chassis.testing.database import Bench
 from contracts import accounts
+from tests.chassis.background import Background
 from tests.chassis.conftest import wait_for
 from tests.chassis.facts import declare_queues_of_listeners, order_violations, unpublished_count, versions_of, wire_of
 
@@ -86,28 +86,21 @@ class TestTheRelay:
         assert order_violations(versions_of(published)) == 0
 
 
-class Cursor:
+class Cursor(Background):
     """A relay that remembers how far it came instead of marking rows. `poll` answers the rows after that."""
 
     def __init__(self, url):
+        super().__init__()
         self.database = psycopg.connect(url, autocommit=True)
         self.seen = []  # (id, aggregate, version)
-        self._done = threading.Event()
-        self._thread = threading.Thread(target=self._run)
 
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._done.set()
-        self._thread.join()
-        self.seen += self.poll()
+    def __exit__(self, *error):
+        super().__exit__(*error)
+        self.turn()
         self.database.close()
 
-    def _run(self):
-        while not self._done.wait(0.005):
-            self.seen += self.poll()
+    def turn(self):
+        self.seen += self.poll()
 
     def poll(self):
         raise NotImplementedError

@@ -3,7 +3,6 @@
 import contextlib
 import itertools
 import signal
-import threading
 import time
 from uuid import uuid4
 
@@ -13,6 +12,7 @@ from chassis.outbox import announce
 from chassis.testing import subjects
 from chassis.testing.database import Bench
 from contracts import accounts
+from tests.chassis.background import Background
 from tests.chassis.conftest import Probe, wait_for
 from tests.chassis.facts import (
     announce_facts,
@@ -96,31 +96,22 @@ class TestTheOneThatLeads:
             assert wire.count() == 101
 
 
-class Announcing:
+class Announcing(Background):
     """Announces ever newer versions of a few aggregates, for as long as it is entered."""
 
+    pace = 0.2
+
     def __init__(self, bench):
+        super().__init__()
         self.causes = []
         self._bench = bench
         self._aggregates = [uuid4() for _ in range(10)]
-        self._done = threading.Event()
-        self._thread = threading.Thread(target=self._run)
+        self._versions = itertools.count(FIRST_VERSION)
 
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._done.set()
-        self._thread.join()
-
-    def _run(self):
-        for version in itertools.count(FIRST_VERSION):
-            if self._done.wait(0.2):
-                return
-            causes = [uuid4() for _ in self._aggregates]
-            self._bench.act(announce_versions, subjects.VISITOR, aggregates=self._aggregates, causes=causes, version=version)
-            self.causes += [str(cause) for cause in causes]
+    def turn(self):
+        causes, version = [uuid4() for _ in self._aggregates], next(self._versions)
+        self._bench.act(announce_versions, subjects.VISITOR, aggregates=self._aggregates, causes=causes, version=version)
+        self.causes += [str(cause) for cause in causes]
 
 
 def announce_versions(session, subject, *, aggregates, causes, version):
