@@ -22,7 +22,7 @@ from contracts import accounts
 
 caller = Caller(BusSettings("operator", os.environ["URL"], read_private_key(os.environ["KEY"])))
 caller.start()
-caller.link.is_up.wait(10)
+caller.link.is_up.wait(60)
 print(caller._reply_to, flush=True)
 print(caller.call(accounts.create_staff, {SLOW}), flush=True)
 """

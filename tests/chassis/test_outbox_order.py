@@ -143,7 +143,9 @@ class TestControls:
 
         with IdCursor(bench.store.url) as by_number, TransactionCursor(bench.store.url) as by_transaction:
             write_facts(bench)
-            wait_for(lambda: len(by_transaction.seen) == FACTS)  # Others' transactions on this server hold it up, for a while.
+            wait_for(
+                lambda: len(by_transaction.seen) == FACTS, 60
+            )  # Others' transactions on this server hold it up, for a while.
 
         missed = FACTS - len(by_number.seen)
         violations = order_violations(row[1:] for row in by_transaction.seen)
