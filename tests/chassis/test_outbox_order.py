@@ -145,7 +145,7 @@ class TestControls:
             write_facts(bench)
             wait_for(
                 lambda: len(by_transaction.seen) == FACTS, 60
-            )  # Others' transactions on this server hold it up, for a while.
+            )  # Others' transactions here hold it up.
 
         missed = FACTS - len(by_number.seen)
         violations = order_violations(row[1:] for row in by_transaction.seen)
