@@ -41,7 +41,7 @@ class BadEvent:
         properties = {"content_type": wire.CONTENT_TYPE, "type": event, "message_id": uuid4().hex, **self.properties}
         message = amqp.Message(self.body, **{key: value for key, value in properties.items() if value is not None})
         for _ in range(self.times):
-            channel.basic_publish(message, exchange="", routing_key=self.queue)
+            channel.basic_publish_confirm(message, exchange="", routing_key=self.queue)
         return properties["message_id"]
 
     @property

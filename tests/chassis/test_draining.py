@@ -51,7 +51,7 @@ def publish_magic_link(channel, cause, issue):
     facts = {"organization_id": uuid4(), "magic_link_id": cause, "issue": issue, "structure_name": "Les jardins"}
     body = wire.encode(event.carries().dump({**facts, "siret": "12345678900011", "kind": StructureKind.EI}))
     properties = {"content_type": wire.CONTENT_TYPE, "type": event.name, "message_id": str(cause)}
-    channel.basic_publish(amqp.Message(body, **properties), exchange="", routing_key="notifications.email_magic_link")
+    channel.basic_publish_confirm(amqp.Message(body, **properties), exchange="", routing_key="notifications.email_magic_link")
 
 
 class TestAServiceAskedToEnd:

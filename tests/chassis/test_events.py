@@ -281,7 +281,8 @@ def publish_event(channel, message_id, cause, issue=probes.FINE):
 def publish_body(channel, body, properties):
     properties = {"content_type": wire.CONTENT_TYPE, "type": accounts.EmailConfirmationRequested.name, **properties}
     message = amqp.Message(body, **{key: value for key, value in properties.items() if value is not None})
-    channel.basic_publish(message, exchange="", routing_key="notifications.email_confirmation_link")
+    # Awaited: of what nobody awaits the broker's word for, a quorum queue loses some when the connection closes.
+    channel.basic_publish_confirm(message, exchange="", routing_key="notifications.email_confirmation_link")
 
 
 def queue_is_empty(servers, hearer):

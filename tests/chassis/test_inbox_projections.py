@@ -24,7 +24,7 @@ def publish_state(channel, invitation_id, version, headers=None):
     headers = {"aggregate_id": str(invitation_id), "aggregate_version": version} if headers is None else headers
     properties = {"content_type": wire.CONTENT_TYPE, "type": invitations.InvitationSent.name, "message_id": uuid4().hex}
     message = amqp.Message(body, application_headers=headers, **properties)
-    channel.basic_publish(message, exchange="", routing_key=HANDLER)
+    channel.basic_publish_confirm(message, exchange="", routing_key=HANDLER)
 
 
 def kept(probe, cause):

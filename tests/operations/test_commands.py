@@ -29,7 +29,7 @@ def set_aside(stack, servers):
     vhost = stack.env["NOTIFICATIONS_AMQP_URL"].rpartition("/")[2]
     with connect(servers.broker_url("admin", vhost)) as connection:
         message = amqp.Message(b"{cut", content_type="application/json", message_id=uuid4().hex)
-        connection.channel().basic_publish(message, exchange="", routing_key=QUEUE)
+        connection.channel().basic_publish_confirm(message, exchange="", routing_key=QUEUE)
     wait_for(lambda: "unreadable" in stack.emplois("parked", "list", "notifications"), 20)
     return re.search(UUID, stack.emplois("parked", "list", "notifications")).group(0)
 
